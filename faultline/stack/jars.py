@@ -1,0 +1,106 @@
+"""Fetch the JVM parts once with the Apache Ivy that ships inside PySpark; afterwards start without a network."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from faultline.config import Environ, Paths
+from faultline.errors import StackError
+from faultline.stack import versions
+
+_SETTINGS = """<ivysettings>
+  <settings defaultResolver="central"/>
+  <caches defaultCacheDir="{cache}"/>
+  <resolvers><ibiblio name="central" m2compatible="true"/></resolvers>
+</ivysettings>
+"""
+_MODULE = """<ivy-module version="2.0">
+  <info organisation="faultline" module="{name}"/>
+  <configurations><conf name="default"/></configurations>
+  <dependencies>
+{dependencies}
+  </dependencies>
+</ivy-module>
+"""
+
+
+def kafka_classpath(environ: Environ) -> str:
+    """Return the class path of the broker; fetches its jars on first use (about 30 s, 41 MB)."""
+    return f"{_resolved('kafka', versions.kafka_coordinates(environ), environ)}/*"
+
+
+def connector_jars(environ: Environ) -> list[Path]:
+    """Return the jars of Spark's Kafka source; fetches them on first use.
+
+    Spark itself provides Scala, Hadoop and logging, so these are left out.
+    """
+    folder = _resolved("spark-kafka", versions.connector_coordinates(environ), environ)
+    provided = {path.name for path in (_pyspark_home() / "jars").glob("*.jar")}
+    return sorted(path for path in folder.glob("*.jar") if path.name not in provided and not _is_provided(path.name))
+
+
+def _is_provided(name: str) -> bool:
+    return name.startswith(("scala-", "spark-tags", "hadoop-client", "slf4j-api", "jsr305", "snappy-java", "lz4-java"))
+
+
+def _pyspark_home() -> Path:
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise StackError("package pyspark is not installed in this environment; start through ./run, which installs it")
+    return Path(spec.origin).parent
+
+
+def _resolved(name: str, coordinates: Sequence[str], environ: Environ) -> Path:
+    """Return the folder with all jars of `coordinates`, whole or not at all (written aside, then renamed)."""
+    digest = sha256("\n".join(coordinates).encode()).hexdigest()[:8]
+    target = Paths.from_env(environ).jars / f"{name}-{digest}"
+    if not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as work:
+            _retrieve(name, coordinates, Path(work), environ)
+            _publish(Path(work) / "lib", target)
+    return target
+
+
+def _publish(source: Path, target: Path) -> None:
+    try:
+        source.rename(target)
+    except OSError:
+        if not target.is_dir():  # not a second process that was quicker
+            raise
+
+
+def _retrieve(name: str, coordinates: Sequence[str], work: Path, environ: Environ) -> None:
+    settings = environ.get("FAULTLINE_IVY_SETTINGS")
+    if settings is None:
+        default = work / "ivysettings.xml"
+        default.write_text(_SETTINGS.format(cache=work / "cache"))
+        settings = str(default)
+    module = work / "ivy.xml"
+    module.write_text(_MODULE.format(name=name, dependencies="\n".join(map(_dependency, coordinates))))
+    java = shutil.which("java", path=environ.get("PATH"))
+    if java is None:
+        raise StackError(
+            "java is not on PATH, expected Java 17 or 21; on Debian: apt-get install openjdk-17-jre-headless"
+        )
+    argv = [java, "-cp", f"{_pyspark_home() / 'jars'}/*", "org.apache.ivy.Main", "-settings", settings]
+    argv += ["-ivy", str(module), "-confs", "default", "-types", "jar", "bundle"]
+    argv += ["-retrieve", f"{work}/lib/[artifact]-[revision].[ext]"]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if result.returncode != 0 or not (work / "lib").is_dir():
+        tail = "\n".join((result.stdout + result.stderr).splitlines()[-15:])
+        raise StackError(
+            f"could not fetch {', '.join(coordinates)} from Maven Central:\n{tail}\n"
+            "Check the network, or name a mirror in an Ivy settings file with FAULTLINE_IVY_SETTINGS."
+        )
+
+
+def _dependency(coordinate: str) -> str:
+    organisation, name, revision = coordinate.split(":")
+    return f'    <dependency org="{organisation}" name="{name}" rev="{revision}" conf="default-&gt;default"/>'

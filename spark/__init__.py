@@ -1,0 +1,1 @@
+"""Streaming jobs, the steps they are made of, and the models they apply."""

@@ -1,0 +1,1 @@
+"""Models: numpy, ONNX Runtime and Arrow; never pyspark."""

@@ -1,0 +1,70 @@
+"""Stored models: a folder of JSON, safetensors and ONNX, a manifest of SHA-256 sums, a pointer `champion`."""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from faultline.errors import ArtifactError
+
+MANIFEST = "manifest.json"
+CHAMPION = "champion"
+
+
+def write_manifest(folder: Path, **facts: Any) -> str:
+    """Write `manifest.json` over every file in the folder; return the version (12 hex digits of its content)."""
+    files = {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    files.pop(MANIFEST, None)
+    version = sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]
+    (folder / MANIFEST).write_text(json.dumps({"version": version, "files": files, **facts}, indent=2, sort_keys=True))
+    return version
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest after checking every file against it; raises ArtifactError naming what is wrong."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ArtifactError(f"{path} is missing, expected a trained model; ./run train learns one")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+        expected: dict[str, str] = manifest["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: not a manifest ({error!r}); train again") from error
+    for name, digest in expected.items():
+        _check_file(folder, name, digest)
+    return manifest
+
+
+def _check_file(folder: Path, name: str, digest: str) -> None:
+    file = (folder / name).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise ArtifactError(f"{folder}: manifest names {name!r}, expected files inside the folder; train again")
+    if not file.is_file():
+        raise ArtifactError(f"{file} is missing, the manifest lists it; train again")
+    if _digest(file) != digest:
+        raise ArtifactError(
+            f"{file}: SHA-256 {_digest(file)[:12]}, expected {digest[:12]}: changed after training; train again"
+        )
+
+
+def publish(folder: Path, models: Path) -> Path:
+    """Move a finished folder to `models/<version>` and point `champion` at it, in one atomic step each."""
+    version: str = read_manifest(folder)["version"]
+    target = models / version
+    if not target.exists():  # else the very same content is there already
+        folder.rename(target)
+    pointer = models / f".{CHAMPION}-{os.getpid()}"
+    pointer.symlink_to(version)
+    pointer.replace(models / CHAMPION)
+    return target
+
+
+def _digest(path: Path) -> str:
+    digest = sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

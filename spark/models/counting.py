@@ -1,0 +1,63 @@
+"""Training input: equal masked lines counted per source type, service and time bucket."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Final
+
+import pyarrow as pa
+
+from faultline.records import Event
+from spark.models.scoring import decode, masked_texts
+from spark.models.semantic_training import CountedLine
+
+BUCKET_SECONDS: Final = 5  # fine enough to split a minute of learning, coarse enough to keep the set small
+
+COUNT_SCHEMA: Final = pa.schema(
+    [
+        ("source_type", pa.string()),
+        ("service_name", pa.string()),
+        ("masked", pa.string()),
+        ("bucket", pa.timestamp("us", tz="UTC")),
+        ("reason", pa.string()),  # null: decoded; else why the record cannot be learned from
+        ("lines", pa.int64()),
+    ]
+)
+
+
+def bucket_of(moment: datetime) -> datetime:
+    """Return the start of the bucket a time lies in.
+
+    >>> bucket_of(datetime(2026, 1, 1, 0, 0, 9, tzinfo=UTC)).second
+    5
+    """
+    seconds = int(moment.timestamp()) // BUCKET_SECONDS * BUCKET_SECONDS
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def count_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return COUNT_SCHEMA rows of an Arrow batch with a column `value`; their `lines` sum to its rows."""
+    decoded = decode(batch.column("value").to_pylist())
+    events = [item for item in decoded if isinstance(item, Event)]
+    counts: Counter[tuple[str | None, str | None, str | None, datetime | None, str | None]] = Counter()
+    for event, masked in zip(events, masked_texts(events).to_pylist(), strict=True):
+        counts[event.source_type.value, event.service_name, masked, bucket_of(event.timestamp), None] += 1
+    for item in decoded:
+        if not isinstance(item, Event):
+            counts[None, None, None, None, item.reason] += 1
+    names = COUNT_SCHEMA.names
+    rows = [dict(zip(names, (*key, lines), strict=True)) for key, lines in counts.items()]
+    return pa.RecordBatch.from_pylist(rows, COUNT_SCHEMA)
+
+
+def counted_lines(table: pa.Table) -> tuple[list[CountedLine], int]:
+    """Return what to learn from, summed over services, and how many records could not be decoded."""
+    rejected = 0
+    counts: Counter[tuple[str, str, datetime]] = Counter()
+    for row in table.to_pylist():
+        if row["reason"] is not None:
+            rejected += row["lines"]
+        else:
+            counts[row["source_type"], row["masked"], row["bucket"]] += row["lines"]
+    return [CountedLine(kind, masked, bucket, lines) for (kind, masked, bucket), lines in counts.items()], rejected

@@ -1,0 +1,81 @@
+"""Nearest normal template: how far a template's meaning lies from the nearest one seen in normal time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from faultline.errors import ArtifactError, NotFittedError, TrainingDataError
+from spark.models.base import Counts, Matrix, Vector
+
+# A template seen once counts as this / 2 farther away than one seen often: rare is not quite normal.
+# Small against the distance between sentences of different meaning (0.3 to 1.0 in MiniLM's space).
+RARITY_WEIGHT: Final = 0.1
+
+
+class NearestTemplate:
+    """Score = min over normal rows u of (1 - cos(x, u)) + RARITY_WEIGHT / (1 + count(u)).
+
+    Rows are unit vectors, so scores lie in [0, 2.05]. One score costs n_normal * d multiplications.
+    """
+
+    def __init__(self) -> None:
+        self._normal: Matrix | None = None
+        self._penalty: Vector | None = None
+
+    def fit(self, x: Matrix, counts: Counts) -> Self:
+        """Keep the normal rows and how often each was seen; raises TrainingDataError when there is none."""
+        if len(x) == 0:
+            raise TrainingDataError("no template to learn from, expected at least one line of normal time")
+        if not np.isfinite(x).all():
+            raise TrainingDataError("embeddings hold NaN or infinity, expected finite numbers")
+        self._normal = np.ascontiguousarray(x, np.float32)
+        self._penalty = (RARITY_WEIGHT / (1.0 + counts)).astype(np.float32)
+        return self
+
+    @property
+    def normal(self) -> Matrix:
+        """The normal rows, float32 [k, d]; raises NotFittedError before `fit` or `load`."""
+        if self._normal is None:
+            raise NotFittedError("NearestTemplate has no normal rows yet; call fit or load first")
+        return self._normal
+
+    def penalty_of(self, index: int) -> float:
+        """Return what a normal row's rarity adds to a score."""
+        if self._penalty is None:
+            raise NotFittedError("NearestTemplate has no normal rows yet; call fit or load first")
+        return float(self._penalty[index])
+
+    def score(self, x: Matrix) -> Vector:
+        """Return float32 [n]."""
+        return self.nearest(x)[1]
+
+    def nearest(self, x: Matrix) -> tuple[Counts, Vector]:
+        """Return for each row the index of the normal row that explains it best, and the score."""
+        if self._normal is None or self._penalty is None:
+            raise NotFittedError("NearestTemplate scores before it was fitted; call fit or load first")
+        if len(x) == 0:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        cost = np.clip(1.0 - x @ self._normal.T, 0.0, 2.0) + self._penalty
+        index = np.argmin(cost, axis=1)
+        return index, cost[np.arange(len(x)), index].astype(np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write `nearest.safetensors`."""
+        if self._normal is None or self._penalty is None:
+            raise NotFittedError("NearestTemplate is saved before it was fitted; call fit first")
+        save_file({"normal": self._normal, "penalty": self._penalty}, folder / "nearest.safetensors")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read `nearest.safetensors`; raises ArtifactError when it is not there."""
+        path = folder / "nearest.safetensors"
+        if not path.is_file():
+            raise ArtifactError(f"{path} is missing, expected the normal templates of a trained model; train again")
+        tensors = load_file(path)
+        model = cls()
+        model._normal, model._penalty = tensors["normal"], tensors["penalty"]
+        return model

@@ -1,0 +1,180 @@
+"""The semantic model: masked line -> template -> how unlike normal time it reads -> decision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+from cachetools import LRUCache
+
+from faultline.errors import ArtifactError
+from spark.models.artifact import read_manifest, write_manifest
+from spark.models.base import Matrix
+from spark.models.embedder import Embedder
+from spark.models.lexical import LexicalEmbedder
+from spark.models.nearest import NearestTemplate
+from spark.models.templates import TemplateTree, generalise, template_id
+from spark.models.threshold import ConformalThreshold
+
+DETECTOR: Final = "semantic"
+POOLED: Final = "*"  # threshold of a source type that normal time did not show
+CACHE_CHARS: Final = 16_000_000  # bounds each worker's line cache to some 40 MB whatever the lines are
+EMBEDDINGS_PER_BATCH: Final = 64  # about 0.3 s; lines beyond are judged by their words, see `judge`
+FORMAT: Final = 1
+
+
+class TextEmbedder(Protocol):
+    """Texts in, one vector a text out."""
+
+    def embed(self, texts: Sequence[str]) -> Matrix: ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the model says of a template; the decision also needs the source type."""
+
+    template: str
+    template_id: str
+    known: bool
+    arm: str  # "minilm", or "lexical" when the embedding budget of a batch was spent
+    score: float
+    nearest: str
+    distance: float
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to compare texts: detector and thresholds belong to one embedding space."""
+
+    detector: NearestTemplate
+    thresholds: Mapping[str, ConformalThreshold]
+
+    def threshold(self, source_type: str) -> ConformalThreshold:
+        """Return the threshold of a source type, or the pooled one."""
+        return self.thresholds.get(source_type) or self.thresholds[POOLED]
+
+
+class SemanticModel:
+    """A trained model, loaded once per worker; caches are bounded by CACHE_CHARS."""
+
+    def __init__(self, tree: TemplateTree, arms: Mapping[str, Arm], encoder: Path, version: str = "") -> None:
+        self.tree = tree
+        self.arms = arms
+        self.encoder = encoder
+        self.version = version
+        self.references = tree.templates
+        self._embedders: dict[str, TextEmbedder] = {"lexical": LexicalEmbedder()}
+        self._lines: LRUCache[str, Verdict] = LRUCache(CACHE_CHARS, getsizeof=_size)
+        self._unknown: LRUCache[str, Verdict] = LRUCache(CACHE_CHARS, getsizeof=_size)
+        self._known: dict[str, Verdict] = {}
+
+    def judge(self, masked: Sequence[str]) -> list[Verdict]:
+        """Return one verdict per masked line.
+
+        Known templates and cached lines cost a look-up. Of templates never seen before, at most
+        EMBEDDINGS_PER_BATCH a call are embedded; the rest is compared by words, so that a flood of unique lines
+        slows the stream by a bounded amount and no line goes unscored.
+        """
+        missing = list(dict.fromkeys(text for text in masked if text not in self._lines))
+        fresh = {text: self._look_up(text) for text in missing}
+        self._judge_unknown(fresh)
+        for text, verdict in fresh.items():
+            if verdict is not None and verdict.arm == "minilm":
+                self._lines[text] = verdict
+        return [fresh.get(text) or self._lines[text] for text in masked]
+
+    def _look_up(self, text: str) -> Verdict | None:
+        template = self.tree.match(text)
+        if template is None:
+            return self._unknown.get(generalise(text))
+        if template not in self._known:
+            self._fill_known()
+        return self._known[template]
+
+    def _fill_known(self) -> None:
+        """Score every template of normal time once, from the stored vectors."""
+        normal = self.arms["minilm"].detector.normal
+        index, score = self.arms["minilm"].detector.nearest(normal)
+        for row, template in enumerate(self.references):
+            self._known[template] = self._verdict(template, "minilm", int(index[row]), float(score[row]), known=True)
+
+    def _judge_unknown(self, fresh: dict[str, Verdict | None]) -> None:
+        """Fill in the verdicts that are missing; equal templates share one embedding."""
+        templates = {text: generalise(text) for text, verdict in fresh.items() if verdict is None}
+        distinct = list(dict.fromkeys(templates.values()))
+        verdicts: dict[str, Verdict] = {}
+        for arm, chosen in (("minilm", distinct[:EMBEDDINGS_PER_BATCH]), ("lexical", distinct[EMBEDDINGS_PER_BATCH:])):
+            if chosen:
+                index, score = self.arms[arm].detector.nearest(self._embedder(arm).embed(chosen))
+                for row, template in enumerate(chosen):
+                    verdicts[template] = self._verdict(template, arm, int(index[row]), float(score[row]), known=False)
+        self._unknown.update({t: verdict for t, verdict in verdicts.items() if verdict.arm == "minilm"})
+        fresh.update({text: verdicts[template] for text, template in templates.items()})
+
+    def _verdict(self, template: str, arm: str, index: int, score: float, *, known: bool) -> Verdict:
+        distance = max(0.0, score - self.arms[arm].detector.penalty_of(index))
+        return Verdict(template, template_id(template), known, arm, score, self.references[index], distance)
+
+    def _embedder(self, arm: str) -> TextEmbedder:
+        if arm not in self._embedders:
+            self._embedders[arm] = Embedder(self.encoder)
+        return self._embedders[arm]
+
+    def warm(self) -> None:
+        """Load the encoder and score the known templates now, so that the first line does not wait for it."""
+        self._fill_known()
+        self._embedder("minilm").embed(["warm"])
+
+    def save(self, folder: Path, **facts: Any) -> str:
+        """Write the model and its manifest; return its version."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state: dict[str, Any] = {"format": FORMAT, "encoder": self.encoder.name, "templates": self.references}
+        for name, arm in self.arms.items():
+            (folder / name).mkdir(exist_ok=True)
+            arm.detector.save(folder / name)
+            state[name] = {source: threshold.to_json() for source, threshold in arm.thresholds.items()}
+        (folder / "model.json").write_text(json.dumps(state, sort_keys=True))
+        self.version = write_manifest(folder, detector=DETECTOR, **facts)
+        return self.version
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Check the manifest and load; raises ArtifactError saying what is wrong with which file."""
+        manifest = read_manifest(folder)
+        state = json.loads((folder / "model.json").read_text())
+        if state["format"] != FORMAT:
+            raise ArtifactError(f"{folder}: format {state['format']}, expected {FORMAT}; train again with this version")
+        arms = {
+            name: Arm(
+                NearestTemplate.load(folder / name),
+                {source: ConformalThreshold.from_json(values) for source, values in state[name].items()},
+            )
+            for name in ("minilm", "lexical")
+        }
+        encoder = folder.resolve().parent / "encoder" / state["encoder"]
+        return cls(TemplateTree(state["templates"]), arms, encoder, manifest["version"])
+
+
+def _size(verdict: Verdict) -> int:
+    return 2 * len(verdict.template) + len(verdict.nearest) + 200
+
+
+def decide(
+    model: SemanticModel, verdicts: Sequence[Verdict], source_types: Sequence[str]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return p-value and decision for each pair of verdict and source type."""
+    p_values, abnormal = np.ones(len(verdicts)), np.zeros(len(verdicts), bool)
+    groups: dict[tuple[str, str], list[int]] = {}
+    for row, pair in enumerate(zip((v.arm for v in verdicts), source_types, strict=True)):
+        groups.setdefault(pair, []).append(row)
+    for (arm, source_type), rows in groups.items():
+        threshold = model.arms[arm].threshold(source_type)
+        scores = np.array([verdicts[row].score for row in rows], np.float32)
+        p_values[rows] = threshold.p_values(scores)
+        abnormal[rows] = threshold.is_anomaly(scores)
+    return p_values, abnormal

@@ -1,0 +1,129 @@
+"""Log templates: a Drain tree, learned once and then frozen, so that every worker gives the same answer.
+
+After Drain (He et al. 2017, doi 10.1109/ICWS.2017.13), with two differences. A position becomes a wildcard only
+where it took at least MIN_VALUES values: "order placed" and "order failed" stay two templates. Protected words
+(level, status) never become wildcards. Learning sees distinct masked lines in a fixed order, so the order in
+which lines arrived does not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Final
+
+from faultline.records import Severity
+from spark.models.features import PROTECTED_PREFIX
+
+WILDCARD: Final = "<*>"
+SIMILARITY: Final = 0.5  # Drain's default: share of equal tokens that joins a line to a group
+MIN_VALUES: Final = 5  # fewer values at a position are words of a vocabulary, not a variable
+MAX_TOKENS: Final = 64  # a longer line is told apart by its first tokens
+LEVELS: Final = frozenset(Severity)
+_VARIABLE = re.compile(r"\d|.{41}")
+
+Tokens = tuple[str, ...]
+
+
+def tokenize(masked: str) -> Tokens:
+    """Split a masked line at spaces; what lies beyond MAX_TOKENS is cut."""
+    return tuple(masked.split(" ", MAX_TOKENS)[:MAX_TOKENS])
+
+
+def template_id(template: str) -> str:
+    """Return 12 hex digits of a template's text: the same template has the same id in every model."""
+    return sha256(template.encode()).hexdigest()[:12]
+
+
+def generalise(masked: str) -> str:
+    """Return a template for a line that no known one matches: tokens that look variable become wildcards.
+
+    A function of the line alone, so a replay gives the same template.
+    """
+    return " ".join(WILDCARD if _VARIABLE.search(token) else token for token in tokenize(masked))
+
+
+def _key(tokens: Tokens) -> Tokens:
+    """What two lines must share to share a template: length and protected words."""
+    return (str(len(tokens)), *(t for t in tokens if t in LEVELS or t.startswith(PROTECTED_PREFIX)))
+
+
+class TemplateTree:
+    """A frozen set of templates; `match` is the same on every machine and in every order."""
+
+    def __init__(self, templates: Iterable[str]) -> None:
+        self.templates: tuple[str, ...] = tuple(sorted(set(templates)))
+        self._groups: dict[tuple[Tokens, str], list[Tokens]] = defaultdict(list)
+        for template in self.templates:
+            tokens = tokenize(template)
+            self._groups[_key(tokens), _first_word(tokens)].append(tokens)
+        for group in self._groups.values():
+            group.sort(key=lambda tokens: (tokens.count(WILDCARD), tokens))
+
+    def match(self, masked: str) -> str | None:
+        """Return the most specific template whose constant tokens all agree, or None.
+
+        Linear in the templates of the same length, protected words and first word.
+        """
+        tokens = tokenize(masked)
+        key = _key(tokens)
+        found = [
+            self._match_group(tokens, self._groups.get((key, word), ())) for word in {_first_word(tokens), WILDCARD}
+        ]
+        matches = sorted((m for m in found if m is not None), key=lambda m: (m.count(WILDCARD), m))
+        return " ".join(matches[0]) if matches else None
+
+    @staticmethod
+    def _match_group(tokens: Tokens, group: Sequence[Tokens]) -> Tokens | None:
+        for template in group:
+            if all(a in (b, WILDCARD) for a, b in zip(template, tokens, strict=True)):
+                return template
+        return None
+
+
+def _first_word(tokens: Tokens) -> str:
+    for token in tokens:
+        if token not in LEVELS and not token.startswith(PROTECTED_PREFIX):
+            return token
+    return ""
+
+
+def learn_templates(counts: Mapping[str, int]) -> TemplateTree:
+    """Learn templates from distinct masked lines and how often each was seen.
+
+    Lines are taken most frequent first, then alphabetically: any order of the mapping gives the same tree.
+    """
+    groups: dict[Tokens, list[list[Tokens]]] = defaultdict(list)
+    for masked, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        tokens = tokenize(masked)
+        _join(groups[_key(tokens)], tokens)
+    return TemplateTree(
+        " ".join(template) for clusters in groups.values() for members in clusters for template in _templates(members)
+    )
+
+
+def _join(clusters: list[list[Tokens]], tokens: Tokens) -> None:
+    """Add a line to the most similar cluster (compared with its first, most frequent line), or open one."""
+    best, best_similarity = None, 0.0
+    for members in clusters:
+        equal = sum(a == b for a, b in zip(members[0], tokens, strict=True))
+        similarity = equal / max(len(tokens), 1)
+        if similarity > best_similarity:
+            best, best_similarity = members, similarity
+    if best is None or best_similarity < SIMILARITY:
+        clusters.append([tokens])
+    else:
+        best.append(tokens)
+
+
+def _templates(members: list[Tokens]) -> set[Tokens]:
+    """Split a cluster by the words at positions with few values; the other positions become wildcards."""
+    columns = [set(column) for column in zip(*members, strict=True)]
+    variable = [len(column) >= MIN_VALUES or _all_variable(column) for column in columns]
+    return {tuple(WILDCARD if v else t for v, t in zip(variable, tokens, strict=True)) for tokens in members}
+
+
+def _all_variable(column: set[str]) -> bool:
+    return len(column) > 1 and all(_VARIABLE.search(token) for token in column)

@@ -1,0 +1,96 @@
+"""From micro-batch progress to metrics, on the driver: the only place where stream metrics are set."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql.streaming.listener import (
+    QueryIdleEvent,
+    QueryProgressEvent,
+    QueryStartedEvent,
+    QueryTerminatedEvent,
+    StreamingQueryListener,
+)
+
+from faultline.metrics import BoundedLabel, StreamMetrics
+from spark.models.semantic import DETECTOR
+from spark.streams import OUTCOMES
+
+logger = logging.getLogger(__name__)
+
+
+class MetricsListener(StreamingQueryListener):
+    """Turns each committed micro-batch into counter increments; read = scored + dead-lettered."""
+
+    def __init__(self, metrics: StreamMetrics, clock: Callable[[], float] = time.time) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._service = BoundedLabel()
+
+    def onQueryStarted(self, event: QueryStartedEvent) -> None:
+        logger.info("stream started", extra={"query": event.name})
+
+    def onQueryProgress(self, event: QueryProgressEvent) -> None:
+        progress = event.progress
+        self._metrics.batch_seconds.set(progress.durationMs.get("triggerExecution", 0) / 1000)
+        self._metrics.batches.inc()
+        for source in progress.sources:
+            self._set_lag(source.endOffset, source.latestOffset)
+        row = progress.observedMetrics.get(OUTCOMES)
+        if row is not None and row["read"]:
+            self.count(row.asDict(recursive=True))
+
+    def onQueryIdle(self, event: QueryIdleEvent) -> None:
+        pass
+
+    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:
+        logger.info("stream ended", extra={"error": event.exception})
+
+    def count(self, totals: Mapping[str, Any]) -> None:
+        """Add one micro-batch's counts, as `streams.observe_outcomes` names them."""
+        metrics = self._metrics
+        metrics.read.inc(totals["read"])
+        metrics.unknown_templates.inc(totals["unknown"])
+        for name, lines in totals.items():
+            if name.startswith("scored:") and lines:
+                metrics.scored.labels(name.removeprefix("scored:"), DETECTOR).inc(lines)
+        for reason, records in Counter(totals["reasons"]).items():
+            metrics.dead_lettered.labels(reason).inc(records)
+        self._count_anomalies(totals["anomalies"])
+        if totals["oldest"] is not None:
+            metrics.event_delay.set(max(0.0, self._clock() - totals["oldest"].replace(tzinfo=UTC).timestamp()))
+
+    def _count_anomalies(self, anomalies: list[Mapping[str, Any]]) -> None:
+        highest: dict[str, float] = {}
+        for anomaly in anomalies:
+            service = self._service(anomaly["service_name"])
+            self._metrics.anomalies.labels(service, DETECTOR).inc()
+            highest[service] = max(highest.get(service, 0.0), anomaly["score"])
+        for service, score in highest.items():
+            self._metrics.anomaly_score.labels(service, DETECTOR).set(score)
+
+    def announce(self, manifest: Mapping[str, Any]) -> None:
+        """Export the model in use, and a zero for each service it knows, so that a first anomaly is a rise."""
+        self._metrics.model.labels(DETECTOR, manifest["version"]).set(1)
+        self._metrics.model_trained.set(datetime.fromisoformat(manifest["trained_at"]).timestamp())
+        for service in manifest["services"]:
+            self._metrics.anomalies.labels(self._service(service), DETECTOR).inc(0)
+
+    def _set_lag(self, end: str | None, latest: str | None) -> None:
+        if not end or not latest:
+            return
+        ends = _offsets(end)
+        for partition, offset in _offsets(latest).items():
+            self._metrics.lag.labels(partition).set(max(0, offset - ends.get(partition, offset)))
+
+
+def _offsets(text: str) -> dict[str, int]:
+    """Return partition -> offset of the one topic that is read."""
+    (offsets,) = json.loads(text).values()
+    return dict(offsets)
