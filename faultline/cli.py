@@ -6,11 +6,9 @@ import errno
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -84,12 +82,13 @@ def _terminate_like_interrupt() -> Iterator[None]:
 
 @cli.command()
 @click.option("--quick", is_flag=True, help="Learn from less traffic: sooner done, less to see.")
-def demo(quick: bool) -> int | None:
+@click.option("--keep", is_flag=True, help="Leave the stack up at the end.")
+@click.option("--relearn", is_flag=True, help="Learn anew even if there is a model.")
+def demo(quick: bool, keep: bool, relearn: bool) -> int:
     """Learn what is normal, break a service, show the alert, report."""
     from demo import story
 
-    result: int | None = story.main(os.environ, quick=quick)
-    return result
+    return story.main(os.environ, quick=quick, keep=keep, relearn=relearn)
 
 
 @cli.command()
@@ -147,17 +146,14 @@ def logs(name: str, following: bool, lines: int) -> None:
         click.echo(text, nl=False)
 
 
-@cli.command()
-def train() -> None:
+@cli.command("train")
+def train_model() -> None:
     """Learn what is normal from the logs that are in Kafka now."""
-    from faultline.stack.spark_submit import submit_command
+    from faultline.stack.progress import Progress
+    from faultline.stack.training import train
 
-    for job in ("semantic_preprocessing.py", "semantic_train.py"):
-        argv, environment = submit_command(job, (), os.environ)
-        click.echo(f"running {job}", err=True)
-        status = subprocess.run(argv, env=environment, check=False).returncode
-        if status != 0:
-            raise StackError(f"{job} failed with exit status {status}; what it printed is above")
+    train(os.environ, Progress())
+    click.echo("the new model is champion; a running stream takes it at its next start: ./run up")
 
 
 @cli.command(context_settings=_PASS_THROUGH)
@@ -207,8 +203,10 @@ def golden(args: tuple[str, ...]) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(yes: bool) -> int:
     """Stop the stack and remove all it has written."""
+    from faultline.stack.removal import check_removable
+
     home = Paths.from_env(os.environ).home
-    _check_removable(home)
+    check_removable(home)
     if not yes and not _confirmed(f"Remove {home} and everything in it?"):
         click.echo("nothing was removed; ./run clean --yes does not ask")
         return 1
@@ -216,15 +214,6 @@ def clean(yes: bool) -> int:
     shutil.rmtree(home)
     click.echo(f"removed {home}")
     return 0
-
-
-def _check_removable(home: Path) -> None:
-    """Guard against a FAULTLINE_HOME that holds more than our files."""
-    keep = (REPOSITORY, Path.home())
-    if any(home == folder or home in folder.parents for folder in keep):
-        raise StackError(f"FAULTLINE_HOME is {home}, which holds more than Faultline's files; remove them by hand")
-    if not (home / "run").is_dir():
-        raise StackError(f"{home} holds nothing of Faultline: no folder run in it; nothing was removed")
 
 
 def _confirmed(question: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -208,6 +209,13 @@ class StreamConfig:
         )
 
 
+def _aware_time(text: str) -> datetime | None:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in choices:
@@ -227,6 +235,7 @@ class TrainConfig:
     models: Path  # one folder per version, and the pointer `champion`
     calibration_fraction: float
     false_alarms_per_day: float
+    since: datetime | None  # learn only from records the broker took at or after this time
 
     @classmethod
     def from_env(cls, environ: Environ) -> Self:
@@ -241,4 +250,5 @@ class TrainConfig:
             models=Path(environ.get("FAULTLINE_MODELS", str(paths.models / "semantic"))),
             calibration_fraction=fraction,
             false_alarms_per_day=read_float(environ, "FAULTLINE_FALSE_ALARMS_PER_DAY", 1.0, 1e-6),
+            since=read(environ, "FAULTLINE_TRAIN_SINCE", None, _aware_time, "a time with zone, 2026-01-31T12:00:00Z"),
         )

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.streaming.query import StreamingQuery
 
-from faultline.config import StreamConfig, Topics
+from faultline.config import StreamConfig, Topics, TrainConfig
 from faultline.records import SourceType
 from spark.models import counting, scoring
 
@@ -26,9 +26,14 @@ def read_logs(spark: SparkSession, config: StreamConfig) -> DataFrame:
     return limited.option("startingOffsets", config.starting_offsets).load().select(*RAW_COLUMNS)
 
 
-def read_logs_now(spark: SparkSession, bootstrap: str, topic: str) -> DataFrame:
-    """Read what topic `logs` holds now, once."""
-    return spark.read.format("kafka").options(**_source_options(bootstrap, topic)).load().select(*RAW_COLUMNS)
+def read_logs_now(spark: SparkSession, config: TrainConfig) -> DataFrame:
+    """Read what topic `logs` holds now, once; from `config.since` on when that is set."""
+    reader = spark.read.format("kafka").options(**_source_options(config.bootstrap, config.topics.logs))
+    if config.since is not None:
+        reader = reader.option("startingTimestamp", int(config.since.timestamp() * 1000))
+        # A partition without a record since then has nothing to learn from, which is no error.
+        reader = reader.option("startingOffsetsByTimestampStrategy", "latest")
+    return reader.load().select(*RAW_COLUMNS)
 
 
 def _source_options(bootstrap: str, topic: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from spark import streams
 def main(environ: Mapping[str, str]) -> None:
     config = TrainConfig.from_env(environ)
     spark = SparkSession.builder.appName("semantic_preprocessing").getOrCreate()
-    raw = streams.read_logs_now(spark, config.bootstrap, config.topics.logs)
+    raw = streams.read_logs_now(spark, config)
     streams.count_masked_lines(raw).coalesce(1).write.mode("overwrite").parquet(str(config.dataset))
     written = spark.read.parquet(str(config.dataset))
     rows, lines = written.agg(F.count("*"), F.sum("lines")).first()

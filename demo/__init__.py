@@ -1,0 +1,1 @@
+"""The watched demo shop: storefront -> orders -> payments and inventory, one process each."""

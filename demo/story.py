@@ -1,0 +1,216 @@
+"""`./run demo`: from nothing to an alert, on real parts: learn what is normal, break a service, show what was seen."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from demo.report import write_report
+from demo.watching import FiringAlert, Watch
+from faultline.config import REPOSITORY, Paths, Ports, StreamConfig, Topics, kafka_bootstrap
+from faultline.errors import StackError
+from faultline.stack.lifecycle import Stack
+from faultline.stack.progress import Progress
+from faultline.stack.training import train
+
+T = TypeVar("T")
+
+TARGET = "payments"  # called by orders only: its callers' logs, not its own, tell that it is gone
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Seconds of each act."""
+
+    settle: float = 10  # start-up lines should not be the last thing learned
+    learn: float = 75
+    watch: float = 20
+    broken: float = 20
+    alert_deadline: float = 60
+    resolve_deadline: float = 90
+
+
+QUICK = Lengths(settle=5, learn=40, watch=10, broken=12)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An entry of the injector's journal: the only source of truth about what was broken and when."""
+
+    target: str
+    kind: str
+    start: datetime
+    end: datetime
+
+
+@dataclass
+class Times:
+    """Moments of one run; the report computes durations from them."""
+
+    begin: datetime
+    stack_up: datetime | None = None
+    learned: datetime | None = None
+    first_scored: datetime | None = None
+    watch_start: datetime | None = None
+    alert: datetime | None = None
+    resolved: datetime | None = None
+    end: datetime | None = None
+
+
+def main(environ: Mapping[str, str], *, quick: bool = False, keep: bool = False, relearn: bool = False) -> int:
+    """Run the story; returns 0 when the fault was alerted and resolved, 1 when not. Stops the stack unless `keep`."""
+    progress = Progress()
+    stack = Stack.from_env(environ, progress)
+    was_up = all(row.state == "up" for row in stack.status() if row.name == "kafka")
+    try:
+        return _Story(environ, stack, progress, QUICK if quick else Lengths()).run(relearn=relearn)
+    finally:
+        if not keep and not was_up:
+            stack.down()
+
+
+class _Story:
+    def __init__(self, environ: Mapping[str, str], stack: Stack, progress: Progress, lengths: Lengths) -> None:
+        self._environ = environ
+        self._stack = stack
+        self._progress = progress
+        self._lengths = lengths
+        self._times = Times(begin=_now())
+        ports = Ports.from_env(environ)
+        self._watch = Watch(ports, kafka_bootstrap(environ), Topics.from_env(environ).anomalies)
+        self._folder = _report_folder(environ, self._times.begin)
+        self._ports = ports
+
+    def run(self, *, relearn: bool) -> int:
+        self._bring_up(relearn=relearn)
+        self._observe_normal()
+        fault, alert = self._break_and_wait()
+        self._await_resolution(alert)
+        self._times.end = _now()
+        return self._report(fault, alert)
+
+    def _bring_up(self, *, relearn: bool) -> None:
+        names = [name for name in self._stack.programs if name != "stream"]
+        self._stack.up(names)
+        self._times.stack_up = _now()
+        if relearn or not StreamConfig.from_env(self._environ).model.exists():
+            self._learn()
+        else:
+            self._progress.note("a trained model is there and is used (./run demo --relearn learns anew)")
+        self._stack.up()
+        self._wait_for("the first scored line", self._scored, 120)
+        self._times.first_scored = _now()
+        self._wait_for("the stream to catch up", lambda: (self._watch.value(_LAG) or 0) < 200, 120)
+
+    def _learn(self) -> None:
+        self._pass_time("traffic settles", self._lengths.settle)
+        since = _now()
+        self._pass_time("learning: normal traffic is written and collected", self._lengths.learn)
+        train(self._environ, self._progress, since=since)
+        self._times.learned = _now()
+
+    def _observe_normal(self) -> None:
+        self._times.watch_start = _now()
+        self._pass_time("normal traffic is scored; nothing should fire", self._lengths.watch)
+
+    def _break_and_wait(self) -> tuple[Fault, FiringAlert | None]:
+        self._progress.note(f"fault: stopping {TARGET}")
+        start = _now()
+        self._stack.stop(TARGET)
+        alert = self._wait_for(
+            "the alert", lambda: self._first_alert(start), self._lengths.alert_deadline, optional=True
+        )
+        if alert is not None:
+            self._times.alert = alert.starts_at
+            seconds = (alert.starts_at - start).total_seconds()
+            self._progress.note(f"ALERT {alert.name}: {alert.summary} ({seconds:.1f} s after the fault)")
+        remaining = self._lengths.broken - (_now() - start).total_seconds()
+        self._pass_time(f"{TARGET} stays down for a while", max(0.0, remaining))
+        self._progress.note(f"repair: starting {TARGET}")
+        self._stack.start(TARGET)
+        return Fault(TARGET, "process stopped", start, _now()), alert
+
+    def _first_alert(self, start: datetime) -> FiringAlert | None:
+        return next((a for a in self._watch.alerts() if a.name == "LogAnomaly" and a.starts_at >= start), None)
+
+    def _await_resolution(self, alert: FiringAlert | None) -> None:
+        if alert is None:
+            return
+        gone = self._wait_for("the alert to resolve", self._is_quiet, self._lengths.resolve_deadline, optional=True)
+        if gone:
+            self._times.resolved = _now()
+            self._progress.note("resolved")
+
+    def _is_quiet(self) -> bool:
+        return not any(alert.name == "LogAnomaly" for alert in self._watch.alerts())
+
+    def _scored(self) -> bool:
+        return (self._watch.value("sum(faultline_events_scored_total)") or 0) > 0
+
+    def _report(self, fault: Fault, alert: FiringAlert | None) -> int:
+        self._folder.mkdir(parents=True)
+        journal = [asdict(fault)]
+        (self._folder / "journal.json").write_text(json.dumps(journal, default=str, indent=2))
+        facts = write_report(self._folder, self._watch, self._times, fault)
+        found = facts["first_anomaly"]
+        self._progress.note("")
+        if found is not None:
+            where = f"{found['service_name']}, {found['seconds_after_fault']:.1f} s after the fault"
+            self._progress.note(f"first abnormal line ({where}): {printable(found['body'])[:150]}")
+        self._progress.note(
+            f"read {facts['read']:.0f} = scored {facts['scored']:.0f} + dead-lettered {facts['dead_lettered']:.0f};"
+            f" abnormal lines before the fault: {facts['anomalies_before_fault']}"
+        )
+        self._progress.note(f"report: {self._folder / 'report.html'}")
+        return 0 if alert is not None and self._times.resolved is not None else 1
+
+    def _pass_time(self, text: str, seconds: float) -> None:
+        """Wait on purpose, saying for what and how long it still takes."""
+        end = time.monotonic() + seconds
+        self._progress.note(f"{text} ({seconds:.0f} s)")
+        while (left := end - time.monotonic()) > 0:
+            self._progress.waiting(f"{text}: {left:.0f} s left")
+            time.sleep(min(0.5, left))
+        self._progress.close()
+
+    def _wait_for(self, what: str, check: Callable[[], T], seconds: float, *, optional: bool = False) -> T | None:
+        """Poll until `check` gives something true; at the deadline None when optional, else StackError."""
+        begin = time.monotonic()
+        while True:
+            found = check()
+            waited = time.monotonic() - begin
+            if found:
+                self._progress.close()
+                self._progress.note(f"{what}: {waited:.1f} s")
+                return found
+            if waited > seconds:
+                self._progress.close()
+                if optional:
+                    self._progress.note(f"{what}: not within {seconds:.0f} s")
+                    return None
+                raise StackError(f"waited {seconds:.0f} s for {what}; see ./run status and ./run logs stream")
+            self._progress.waiting(f"waiting for {what} ({waited:.0f} s)")
+            time.sleep(0.25)
+
+
+def printable(text: str) -> str:
+    """Return log text without control characters: a terminal must not obey it."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+_LAG = "job:faultline_consumer_lag_records:sum"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _report_folder(environ: Mapping[str, str], begin: datetime) -> Path:
+    home = Paths.from_env(environ).home
+    base = REPOSITORY / "reports" if home.parent == REPOSITORY else home / "reports"
+    return base / "demo" / begin.strftime("%Y%m%dT%H%M%SZ")

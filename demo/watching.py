@@ -1,0 +1,87 @@
+"""What the demo sees of the pipeline: the same pages an engineer on call would open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from faultline.config import Ports
+from faultline.kafka_io import read_topic
+from faultline.records import Anomaly
+
+
+@dataclass(frozen=True)
+class FiringAlert:
+    """An alert as Alertmanager holds it."""
+
+    name: str
+    service: str
+    side: str
+    starts_at: datetime
+    summary: str
+
+
+class Watch:
+    """Reads Alertmanager, Prometheus and the topic `anomalies` of one embedded stack."""
+
+    def __init__(self, ports: Ports, bootstrap: str, anomalies_topic: str) -> None:
+        self._alertmanager = f"http://127.0.0.1:{ports.alertmanager}"
+        self._prometheus = f"http://127.0.0.1:{ports.prometheus}"
+        self._bootstrap = bootstrap
+        self._topic = anomalies_topic
+
+    def alerts(self) -> list[FiringAlert]:
+        """Return the alerts that fire now, first first."""
+        answer = httpx.get(f"{self._alertmanager}/api/v2/alerts", params={"active": "true"}, timeout=5)
+        answer.raise_for_status()
+        return sorted((_alert(entry) for entry in answer.json()), key=lambda alert: alert.starts_at)
+
+    def value(self, query: str) -> float | None:
+        """Return the first value of an instant query, None when it has no result."""
+        answer = httpx.get(f"{self._prometheus}/api/v1/query", params={"query": query}, timeout=5)
+        answer.raise_for_status()
+        result = answer.json()["data"]["result"]
+        return float(result[0]["value"][1]) if result else None
+
+    def intervals(self, alert: str, start: datetime, end: datetime) -> list[tuple[str, datetime, datetime]]:
+        """Return (service, first second, last second) of each time an alert fired, from Prometheus's own record."""
+        query = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
+        params = {"query": query, "start": start.timestamp(), "end": end.timestamp(), "step": 1}
+        answer = httpx.get(f"{self._prometheus}/api/v1/query_range", params=params, timeout=10)
+        answer.raise_for_status()
+        return [interval for series in answer.json()["data"]["result"] for interval in _runs(series)]
+
+    def anomalies(self, start: datetime, end: datetime) -> list[Anomaly]:
+        """Return the abnormal lines written between two times, each once, in order of time."""
+        found: dict[str, Anomaly] = {}
+        for message in read_topic(self._bootstrap, self._topic):
+            anomaly = Anomaly.from_bytes(message.value() or b"")
+            if start <= anomaly.timestamp <= end:
+                found[anomaly.event_id] = anomaly
+        return sorted(found.values(), key=lambda anomaly: anomaly.timestamp)
+
+
+def _alert(entry: dict[str, Any]) -> FiringAlert:
+    labels = entry["labels"]
+    return FiringAlert(
+        name=labels["alertname"],
+        service=labels.get("service_name", ""),
+        side=labels.get("side", ""),
+        starts_at=datetime.fromisoformat(entry["startsAt"]),
+        summary=entry["annotations"].get("summary", ""),
+    )
+
+
+def _runs(series: dict[str, Any]) -> list[tuple[str, datetime, datetime]]:
+    """Split a series of samples one second apart into runs without a gap."""
+    service = series["metric"].get("service_name", "")
+    runs: list[list[float]] = []
+    for moment, _ in series["values"]:
+        if runs and moment - runs[-1][-1] <= 2:
+            runs[-1].append(moment)
+        else:
+            runs.append([moment])
+    return [(service, datetime.fromtimestamp(run[0], UTC), datetime.fromtimestamp(run[-1], UTC)) for run in runs]

@@ -1,0 +1,43 @@
+"""Learn a model from what topic `logs` holds: two Spark jobs, one after the other."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from datetime import datetime
+
+from faultline.config import Environ, Paths
+from faultline.errors import StackError
+from faultline.stack.progress import Progress
+from faultline.stack.spark_submit import submit_command
+
+JOBS = ("semantic_preprocessing.py", "semantic_train.py")
+
+
+def train(environ: Environ, progress: Progress, since: datetime | None = None) -> None:
+    """Run both jobs; records that reached the broker before `since` are left out.
+
+    The new model becomes champion; a running stream takes it at its next start. Raises StackError with the end of
+    the job's log.
+    """
+    limits = {} if since is None else {"FAULTLINE_TRAIN_SINCE": since.isoformat()}
+    for job in JOBS:
+        with progress.step(f"job {job}"):
+            _run(job, (), {**environ, **limits})
+
+
+def _run(job: str, args: Sequence[str], environ: Environ) -> None:
+    """Run a job to its end, its output in the log folder; it ends with us, however we end."""
+    argv, job_environ = submit_command(job, args, environ)
+    path = Paths.from_env(environ).logs / f"{job.removesuffix('.py')}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as log, subprocess.Popen(argv, env=job_environ, stdout=log, stderr=log) as process:
+        try:
+            status = process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    if status != 0:
+        tail = "\n".join(path.read_text(errors="replace").splitlines()[-6:])
+        raise StackError(f"job {job} ended with status {status}; the end of {path}:\n{tail}")

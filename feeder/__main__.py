@@ -1,0 +1,39 @@
+"""Run the feeder: `python -m feeder`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from prometheus_client import CollectorRegistry
+
+from faultline.config import Environ, FeederConfig
+from faultline.entry import run
+from faultline.kafka_io import make_producer
+from faultline.metrics import FeederMetrics, serve
+from feeder.delivery import Delivery
+from feeder.offsets import load_offsets
+from feeder.polling import Pollers
+from feeder.service import Feeder
+from feeder.sources import read_sources
+from feeder.watching import Watcher
+
+
+def main(environ: Environ) -> None:
+    """Feed until SIGTERM or SIGINT."""
+    config = FeederConfig.from_env(environ)
+    files, polled = read_sources(config.sources, environ)
+    stored = load_offsets(config.state)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    registry = CollectorRegistry()
+    metrics = FeederMetrics(registry)
+    serve(registry, config.metrics_port)
+    delivery = Delivery(make_producer(config.bootstrap, "feeder"), config.topics, metrics)
+    watcher = Watcher(files, stored, config.max_line_bytes)
+    Feeder(config, watcher, Pollers(polled, config.host_name), delivery, metrics).run(stop.is_set)
+
+
+if __name__ == "__main__":
+    run("feeder", main)

@@ -1,0 +1,96 @@
+"""nginx access logs: our JSON format, and the standard `combined` format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from faultline.records import Event, Severity
+from feeder.json_line import read_object
+from feeder.origin import Origin, decode_text, make_event, plain_event, trace_of
+
+_COMBINED: Final = re.compile(
+    r'(?P<remote_addr>\S+) \S+ (?P<remote_user>.*?) \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)"'
+    r' (?P<status>\d{3}) (?P<bytes_sent>\d+|-)(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<user_agent>(?:[^"\\]|\\.)*)")?'
+)
+# OpenTelemetry's names: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+_ATTRIBUTES: Final = {
+    "remote_addr": "client.address",
+    "remote_user": "user.name",
+    "status": "http.response.status_code",
+    "upstream_addr": "upstream.address",
+    "upstream_status": "upstream.status_code",
+    "request_id": "request_id",
+    "user_agent": "user_agent.original",
+    "referer": "http.request.header.referer",
+    "host": "server.address",
+}
+_MEASURES: Final = {
+    "bytes_sent": "http.response.size_bytes",
+    "request_time": "http.server.request.duration_seconds",
+    "upstream_response_time": "upstream.response.duration_seconds",
+}
+
+
+def parse_json(origin: Origin, line: bytes) -> Event:
+    """Return the record of a JSON access line; body is method, path with query, and status."""
+    fields = read_object(line)
+    if isinstance(fields, str):
+        return plain_event(origin, line, fields)
+    if not fields.get("method") or not fields.get("uri"):
+        return plain_event(origin, line, "no 'method' or no 'uri'")
+    return _event(origin, line, str(fields["method"]), str(fields["uri"]), fields)
+
+
+def parse_combined(origin: Origin, line: bytes) -> Event:
+    """Return the record of a `combined` (or `common`) line."""
+    match = _COMBINED.match(decode_text(line))
+    if match is None:
+        return plain_event(origin, line, "not in nginx's combined format")
+    fields: dict[str, Any] = dict(match.groupdict(default=""))
+    fields["timestamp"] = _clf_time(fields["time"])
+    method, _, rest = fields["request"].partition(" ")
+    return _event(origin, line, method or "-", rest.rpartition(" ")[0] or rest or "-", fields)
+
+
+def _event(origin: Origin, line: bytes, method: str, uri: str, fields: Mapping[str, Any]) -> Event:
+    status = str(fields.get("status") or "")
+    path, _, query = uri.partition("?")
+    attributes = {name: fields.get(key) for key, name in _ATTRIBUTES.items()}
+    attributes |= {"http.request.method": method, "url.path": path, "url.query": query}
+    return make_event(
+        origin,
+        line,
+        f"{method} {uri} {status}".rstrip(),
+        timestamp=_seconds(fields.get("msec")) or fields.get("timestamp"),
+        severity=_severity(status),
+        attributes=attributes,
+        measures={name: _last(fields.get(key)) for key, name in _MEASURES.items()},
+        trace_id=trace_of(fields),
+    )
+
+
+def _severity(status: str) -> Severity:
+    return {"5": Severity.ERROR, "4": Severity.WARN}.get(status[:1], Severity.INFO)
+
+
+def _seconds(value: object) -> float | None:
+    """nginx's $msec: seconds with milliseconds."""
+    try:
+        return float(str(value)) if value not in (None, "") else None
+    except ValueError:
+        return None
+
+
+def _last(value: object) -> object:
+    """Of several upstream tries ("0.001, 0.002") the last one answered."""
+    return value.rsplit(",", 1)[-1].strip() if isinstance(value, str) else value
+
+
+def _clf_time(text: str) -> str:
+    try:
+        return datetime.strptime(text, "%d/%b/%Y:%H:%M:%S %z").isoformat()
+    except ValueError:
+        return text

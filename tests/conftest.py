@@ -1,0 +1,118 @@
+"""Fixtures for every test: a real broker, and topics that belong to one test."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from faultline.config import Paths, Ports
+from faultline.kafka_io import create_topics
+
+TopicFactory = Callable[..., str]
+
+
+def require_java() -> None:
+    """Skip without Java on a person's machine; in CI (CI=true) its absence is a failure."""
+    if shutil.which("java") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("java is not on PATH; CI must have Java 17 or 21, no integration test may be skipped")
+        pytest.skip("java is not on PATH; install Java 17 or 21 to run the integration tests")
+
+
+def free_port_offset() -> int:
+    """Return a FAULTLINE_PORT_OFFSET with which every port of the stack is free right now."""
+    for _ in range(100):
+        # Every port stays below 32768, where the kernel begins to hand out ports to clients.
+        offset = random.randrange(2000, 13000)  # noqa: S311 - not a secret
+        if all(_is_free(int(str(field.default)) + offset) for field in fields(Ports)):
+            return offset
+    raise AssertionError("no free port offset in 100 tries")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def stack_environ(home: Path) -> dict[str, str]:
+    """Return an environment for a stack of its own in `home`; jars are shared, they take half a minute to fetch."""
+    jars = Paths.from_env(os.environ).jars
+    jars.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "jars").symlink_to(jars)
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("FAULTLINE_")}
+    kept = {key: os.environ[key] for key in ("FAULTLINE_IVY_SETTINGS",) if key in os.environ}
+    return {
+        **inherited,
+        **kept,
+        "FAULTLINE_HOME": str(home),
+        "FAULTLINE_PORT_OFFSET": str(free_port_offset()),
+    }
+
+
+@pytest.fixture
+def make_stack_environ() -> Callable[[Path], dict[str, str]]:
+    """The function `stack_environ`, for tests that start a stack of their own; skips without Java."""
+    require_java()
+    return stack_environ
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of a real broker: TEST_KAFKA_BOOTSTRAP, or one that lives as long as the test session."""
+    given = os.environ.get("TEST_KAFKA_BOOTSTRAP")
+    if given:
+        yield given
+        return
+    require_java()
+    from faultline.stack.lifecycle import Stack
+
+    environ = stack_environ(tmp_path_factory.mktemp("broker") / "home")
+    stack = Stack.from_env(environ)
+    try:
+        stack.up(["kafka"])
+        yield stack.program("kafka").address
+    finally:
+        stack.down()
+
+
+@pytest.fixture
+def topics(kafka_bootstrap: str) -> Iterator[TopicFactory]:
+    """A function `topics(name="topic", partitions=1, config=None)` that creates a topic and returns its unique name."""
+    made: list[str] = []
+
+    def make(name: str = "topic", partitions: int = 1, config: dict[str, str] | None = None) -> str:
+        unique = f"{name}-{uuid4().hex}"
+        create_topics(kafka_bootstrap, [NewTopic(unique, partitions, 1, config=config or {})])
+        made.append(unique)
+        return unique
+
+    yield make
+    if made:
+        admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
+        for future in admin.delete_topics(made, operation_timeout=10).values():
+            future.result()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rewrite-golden", action="store_true", help="write golden files instead of comparing with them")
+
+
+@pytest.fixture
+def rewrite_golden(request: pytest.FixtureRequest) -> bool:
+    """True under `./run golden`: a golden test then writes its file."""
+    return bool(request.config.getoption("--rewrite-golden"))
