@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,8 @@ from typing import TypeVar
 from demo.report import write_report
 from demo.watching import FiringAlert, Watch
 from faultline.config import REPOSITORY, Paths, Ports, StreamConfig, Topics, kafka_bootstrap
-from faultline.errors import StackError
+from faultline.errors import FaultlineError, StackError
+from faultline.stack.jars import connector_jars
 from faultline.stack.lifecycle import Stack
 from faultline.stack.progress import Progress
 from faultline.stack.training import train
@@ -27,15 +30,14 @@ TARGET = "payments"  # called by orders only: its callers' logs, not its own, te
 class Lengths:
     """Seconds of each act."""
 
-    settle: float = 10  # start-up lines should not be the last thing learned
-    learn: float = 75
-    watch: float = 20
-    broken: float = 20
+    learn: float = 60
+    watch: float = 15
+    broken: float = 15
     alert_deadline: float = 60
     resolve_deadline: float = 90
 
 
-QUICK = Lengths(settle=5, learn=40, watch=10, broken=12)
+QUICK = Lengths(learn=40, watch=10, broken=10)
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,12 @@ class _Story:
         self._wait_for("the stream to catch up", lambda: (self._watch.value(_LAG) or 0) < 200, 120)
 
     def _learn(self) -> None:
-        self._pass_time("traffic settles", self._lengths.settle)
-        since = _now()
+        """Learn from all since the start: what a service says when it starts is normal, too."""
+        fetching = threading.Thread(target=_fetch_connector, args=(self._environ,), daemon=True)
+        fetching.start()
         self._pass_time("learning: normal traffic is written and collected", self._lengths.learn)
-        train(self._environ, self._progress, since=since)
+        fetching.join()
+        train(self._environ, self._progress, since=self._times.begin)
         self._times.learned = _now()
 
     def _observe_normal(self) -> None:
@@ -196,6 +200,12 @@ class _Story:
                 raise StackError(f"waited {seconds:.0f} s for {what}; see ./run status and ./run logs stream")
             self._progress.waiting(f"waiting for {what} ({waited:.0f} s)")
             time.sleep(0.25)
+
+
+def _fetch_connector(environ: Mapping[str, str]) -> None:
+    """Fetch what the jobs will need while there is nothing else to do; the job itself reports a failure."""
+    with suppress(FaultlineError):
+        connector_jars(environ)
 
 
 def printable(text: str) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
 
 from faultline.records import Event
+from spark.models.buckets import bucket_of
 from spark.models.scoring import decode, masked_texts
 from spark.models.semantic_training import CountedLine
-
-BUCKET_SECONDS: Final = 5  # fine enough to split a minute of learning, coarse enough to keep the set small
 
 COUNT_SCHEMA: Final = pa.schema(
     [
@@ -24,16 +23,6 @@ COUNT_SCHEMA: Final = pa.schema(
         ("lines", pa.int64()),
     ]
 )
-
-
-def bucket_of(moment: datetime) -> datetime:
-    """Return the start of the bucket a time lies in.
-
-    >>> bucket_of(datetime(2026, 1, 1, 0, 0, 9, tzinfo=UTC)).second
-    5
-    """
-    seconds = int(moment.timestamp()) // BUCKET_SECONDS * BUCKET_SECONDS
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def count_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -52,12 +41,13 @@ def count_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def counted_lines(table: pa.Table) -> tuple[list[CountedLine], int]:
-    """Return what to learn from, summed over services, and how many records could not be decoded."""
+    """Return what to learn from, and how many records could not be decoded."""
     rejected = 0
-    counts: Counter[tuple[str, str, datetime]] = Counter()
+    lines: list[CountedLine] = []
     for row in table.to_pylist():
         if row["reason"] is not None:
             rejected += row["lines"]
         else:
-            counts[row["source_type"], row["masked"], row["bucket"]] += row["lines"]
-    return [CountedLine(kind, masked, bucket, lines) for (kind, masked, bucket), lines in counts.items()], rejected
+            fields = (row[name] for name in ("source_type", "service_name", "masked", "bucket", "lines"))
+            lines.append(CountedLine(*fields))
+    return lines, rejected

@@ -11,20 +11,20 @@ from safetensors.numpy import load_file, save_file
 from faultline.errors import ArtifactError, NotFittedError, TrainingDataError
 from spark.models.base import Counts, Matrix, Vector
 
-# A template seen once counts as this / 2 farther away than one seen often: rare is not quite normal.
-# Small against the distance between sentences of different meaning (0.3 to 1.0 in MiniLM's space).
-RARITY_WEIGHT: Final = 0.1
+# Below this a distance is float noise: the same text embedded in two batch shapes differs by some 1e-6.
+SAME: Final = 1e-4
 
 
 class NearestTemplate:
-    """Score = min over normal rows u of (1 - cos(x, u)) + RARITY_WEIGHT / (1 + count(u)).
+    """Score = min over normal rows u of (1 - cos(x, u)) * (1 + 1 / (1 + count(u))).
 
-    Rows are unit vectors, so scores lie in [0, 2.05]. One score costs n_normal * d multiplications.
+    A row seen in normal time scores 0, however rare; for others a neighbour seen once counts as 1.5 times as far
+    as one seen often. Rows are unit vectors, so scores lie in [0, 3]. One score costs n_normal * d multiplications.
     """
 
     def __init__(self) -> None:
         self._normal: Matrix | None = None
-        self._penalty: Vector | None = None
+        self._rarity: Vector | None = None
 
     def fit(self, x: Matrix, counts: Counts) -> Self:
         """Keep the normal rows and how often each was seen; raises TrainingDataError when there is none."""
@@ -33,7 +33,7 @@ class NearestTemplate:
         if not np.isfinite(x).all():
             raise TrainingDataError("embeddings hold NaN or infinity, expected finite numbers")
         self._normal = np.ascontiguousarray(x, np.float32)
-        self._penalty = (RARITY_WEIGHT / (1.0 + counts)).astype(np.float32)
+        self._rarity = (1.0 + 1.0 / (1.0 + counts)).astype(np.float32)
         return self
 
     @property
@@ -43,11 +43,11 @@ class NearestTemplate:
             raise NotFittedError("NearestTemplate has no normal rows yet; call fit or load first")
         return self._normal
 
-    def penalty_of(self, index: int) -> float:
-        """Return what a normal row's rarity adds to a score."""
-        if self._penalty is None:
+    def rarity_of(self, index: int) -> float:
+        """Return the factor by which a normal row's rarity raises a distance, in (1, 2]."""
+        if self._rarity is None:
             raise NotFittedError("NearestTemplate has no normal rows yet; call fit or load first")
-        return float(self._penalty[index])
+        return float(self._rarity[index])
 
     def score(self, x: Matrix) -> Vector:
         """Return float32 [n]."""
@@ -55,19 +55,20 @@ class NearestTemplate:
 
     def nearest(self, x: Matrix) -> tuple[Counts, Vector]:
         """Return for each row the index of the normal row that explains it best, and the score."""
-        if self._normal is None or self._penalty is None:
+        if self._normal is None or self._rarity is None:
             raise NotFittedError("NearestTemplate scores before it was fitted; call fit or load first")
         if len(x) == 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        cost = np.clip(1.0 - x @ self._normal.T, 0.0, 2.0) + self._penalty
+        distance = 1.0 - x @ self._normal.T
+        cost = np.where(distance < SAME, 0.0, distance) * self._rarity
         index = np.argmin(cost, axis=1)
         return index, cost[np.arange(len(x)), index].astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """Write `nearest.safetensors`."""
-        if self._normal is None or self._penalty is None:
+        if self._normal is None or self._rarity is None:
             raise NotFittedError("NearestTemplate is saved before it was fitted; call fit first")
-        save_file({"normal": self._normal, "penalty": self._penalty}, folder / "nearest.safetensors")
+        save_file({"normal": self._normal, "rarity": self._rarity}, folder / "nearest.safetensors")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -77,5 +78,5 @@ class NearestTemplate:
             raise ArtifactError(f"{path} is missing, expected the normal templates of a trained model; train again")
         tensors = load_file(path)
         model = cls()
-        model._normal, model._penalty = tensors["normal"], tensors["penalty"]
+        model._normal, model._rarity = tensors["normal"], tensors["rarity"]
         return model

@@ -15,6 +15,7 @@ from cachetools import LRUCache
 from faultline.errors import ArtifactError
 from spark.models.artifact import read_manifest, write_manifest
 from spark.models.base import Matrix
+from spark.models.calibration import POOLED
 from spark.models.embedder import Embedder
 from spark.models.lexical import LexicalEmbedder
 from spark.models.nearest import NearestTemplate
@@ -22,7 +23,6 @@ from spark.models.templates import TemplateTree, generalise, template_id
 from spark.models.threshold import ConformalThreshold
 
 DETECTOR: Final = "semantic"
-POOLED: Final = "*"  # threshold of a source type that normal time did not show
 CACHE_CHARS: Final = 16_000_000  # bounds each worker's line cache to some 40 MB whatever the lines are
 EMBEDDINGS_PER_BATCH: Final = 64  # about 0.3 s; lines beyond are judged by their words, see `judge`
 FORMAT: Final = 1
@@ -117,7 +117,7 @@ class SemanticModel:
         fresh.update({text: verdicts[template] for text, template in templates.items()})
 
     def _verdict(self, template: str, arm: str, index: int, score: float, *, known: bool) -> Verdict:
-        distance = max(0.0, score - self.arms[arm].detector.penalty_of(index))
+        distance = score / self.arms[arm].detector.rarity_of(index)
         return Verdict(template, template_id(template), known, arm, score, self.references[index], distance)
 
     def _embedder(self, arm: str) -> TextEmbedder:

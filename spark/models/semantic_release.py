@@ -47,6 +47,6 @@ def _facts(model: SemanticModel, table: pa.Table, budget: Budget, rejected: int)
         "rejected": rejected,
         "templates": len(model.references),
         "budget_per_day": budget.per_day,
-        "expected_false_lines_per_day": {kind: round(t.expected_per_day, 3) for kind, t in thresholds.items()},
-        "held_out_lines": {kind: t.lines for kind, t in thresholds.items()},
+        "false_alerts_per_day_at_most": {kind: round(t.bound_per_day, 3) for kind, t in thresholds.items()},
+        "held_out_windows": {kind: t.units for kind, t in thresholds.items()},
     }

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from faultline.errors import TrainingDataError
+from spark.models.calibration import ScoredLine, calibrate
 from spark.models.embedder import Embedder
 from spark.models.lexical import LexicalEmbedder
 from spark.models.nearest import NearestTemplate
-from spark.models.semantic import POOLED, Arm, SemanticModel, TextEmbedder
+from spark.models.semantic import Arm, SemanticModel, TextEmbedder
 from spark.models.templates import TemplateTree, generalise, learn_templates
-from spark.models.threshold import ConformalThreshold
 
 MAX_DISTINCT_LINES: Final = 20_000  # most frequent masked lines kept for learning; bounds time and memory
 
 
 @dataclass(frozen=True)
 class CountedLine:
-    """How often a masked line was written within one time bucket."""
+    """How often a service wrote a masked line within one time bucket."""
 
     source_type: str
+    service_name: str
     masked: str
     bucket: datetime
     lines: int
@@ -35,7 +35,7 @@ class CountedLine:
 
 @dataclass(frozen=True)
 class Budget:
-    """False alarms allowed per day over all source types, and the share of time held out to calibrate."""
+    """False alerts allowed per day over all source types, and the share of time held out to calibrate."""
 
     per_day: float
     calibration_fraction: float
@@ -52,12 +52,11 @@ def train(lines: Sequence[CountedLine], encoder: Path, budget: Budget) -> Semant
     embedders: dict[str, TextEmbedder] = {"minilm": Embedder(encoder), "lexical": LexicalEmbedder()}
     calibration_tree = learn_templates(_count(earlier))
     tree = TemplateTree([*calibration_tree.templates, *learn_templates(_unmatched(calibration_tree, later)).templates])
-    seconds = _span(lines).total_seconds()
     arms = {}
     for name, embedder in embedders.items():
         held_out = _held_out_scores(calibration_tree, earlier, later, embedder)
         detector = _fit(embedder, tree, lines)
-        arms[name] = Arm(detector, _thresholds(held_out, lines, seconds, budget))
+        arms[name] = Arm(detector, calibrate(held_out, budget.per_day))
     return SemanticModel(tree, arms, encoder)
 
 
@@ -76,12 +75,6 @@ def split_by_time(
             f"all lines fall at {first.isoformat()}, expected several time buckets; watch for longer"
         )
     return earlier, later
-
-
-def _span(lines: Sequence[CountedLine]) -> timedelta:
-    buckets = sorted({line.bucket for line in lines})
-    width = min(b - a for a, b in pairwise(buckets))
-    return buckets[-1] - buckets[0] + width
 
 
 def _count(lines: Sequence[CountedLine]) -> dict[str, int]:
@@ -116,32 +109,13 @@ def _fit(embedder: TextEmbedder, tree: TemplateTree, lines: Sequence[CountedLine
 
 def _held_out_scores(
     tree: TemplateTree, earlier: Sequence[CountedLine], later: Sequence[CountedLine], embedder: TextEmbedder
-) -> list[tuple[str, float, int]]:
-    """Return (source type, score, lines) of held-out time, scored as the stream would."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for line in later:
-        counts[line.source_type, tree.match(line.masked) or generalise(line.masked)] += line.lines
-    pairs = sorted(counts)
-    scores = _fit(embedder, tree, earlier).score(embedder.embed([template for _, template in pairs]))
-    return [(pair[0], float(score), counts[pair]) for pair, score in zip(pairs, scores, strict=True)]
-
-
-def _thresholds(
-    held_out: Sequence[tuple[str, float, int]], lines: Sequence[CountedLine], seconds: float, budget: Budget
-) -> Mapping[str, ConformalThreshold]:
-    """Calibrate each source type on its own (Mondrian: Vovk et al. 2005, ch. 4.5), and all of them pooled."""
-    rates: Counter[str] = Counter()
-    for line in lines:
-        rates[line.source_type] += line.lines
-        rates[POOLED] += line.lines
-    kinds = sorted({source for source, _, _ in held_out})
-    chosen = {kind: [row for row in held_out if row[0] == kind] for kind in kinds} | {POOLED: list(held_out)}
-    return {
-        kind: ConformalThreshold.fit(
-            np.array([score for _, score, _ in rows], np.float32),
-            np.array([count for _, _, count in rows], np.int64),
-            budget_per_day=budget.per_day / len(kinds),
-            lines_per_day=rates[kind] / seconds * 86400,
-        )
-        for kind, rows in chosen.items()
-    }
+) -> list[ScoredLine]:
+    """Score held-out time as the stream would."""
+    templates = [tree.match(line.masked) or generalise(line.masked) for line in later]
+    distinct = sorted(set(templates))
+    scores = _fit(embedder, tree, earlier).score(embedder.embed(distinct))
+    by_template = dict(zip(distinct, map(float, scores), strict=True))
+    return [
+        ScoredLine(line.source_type, line.service_name, line.bucket, by_template[template], line.lines)
+        for line, template in zip(later, templates, strict=True)
+    ]
