@@ -49,7 +49,7 @@ class Watch:
     def intervals(self, alert: str, start: datetime, end: datetime) -> list[tuple[str, datetime, datetime]]:
         """Return (service, first second, last second) of each time an alert fired, from Prometheus's own record."""
         query = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
-        params = {"query": query, "start": start.timestamp(), "end": end.timestamp(), "step": 1}
+        params: dict[str, str | float] = {"query": query, "start": start.timestamp(), "end": end.timestamp(), "step": 1}
         answer = httpx.get(f"{self._prometheus}/api/v1/query_range", params=params, timeout=10)
         answer.raise_for_status()
         return [interval for series in answer.json()["data"]["result"] for interval in _runs(series)]

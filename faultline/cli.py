@@ -19,6 +19,7 @@ from faultline.errors import FaultlineError, StackError
 
 if TYPE_CHECKING:
     from faultline.stack.lifecycle import Stack
+    from faultline.stack.status import ProgramStatus
 
 NOT_UP = 3  # exit status of `status`, as the LSB gives it to a service that does not run
 INTERRUPTED = 130
@@ -99,7 +100,7 @@ def up(names: tuple[str, ...]) -> None:
 
     stack = _stack()
     started = stack.up(names or None)
-    click.echo(_table(stack))
+    click.echo(_table(stack.status()))
     if not names and not has_model(os.environ):
         click.echo(f"stream is down: {MODEL_HINT}")
     click.echo(f"started {', '.join(started)}" if started else "already up")
@@ -117,9 +118,7 @@ def status() -> int:
     """Show each program; exit status 0 when all are up, 3 when not."""
     stack = _stack()
     rows = stack.status()
-    from faultline.stack.status import table
-
-    click.echo(table(rows))
+    click.echo(_table(rows))
     orphans = stack.unsupervised()
     if orphans:
         click.echo(f"no supervisord looks after {orphans}: ./run up repairs, ./run down stops")
@@ -245,7 +244,7 @@ def _stack() -> Stack:
     return Stack.from_env(os.environ)
 
 
-def _table(stack: Stack) -> str:
+def _table(rows: Sequence[ProgramStatus]) -> str:
     from faultline.stack.status import table
 
-    return table(stack.status())
+    return table(rows)

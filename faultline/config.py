@@ -190,6 +190,7 @@ class StreamConfig:
     trigger_seconds: float
     max_offsets_per_trigger: int
     starting_offsets: str
+    once: bool  # score what the topic holds now, then end; else follow it
 
     @classmethod
     def from_env(cls, environ: Environ) -> Self:
@@ -206,6 +207,7 @@ class StreamConfig:
             starting_offsets=read(
                 environ, "FAULTLINE_STARTING_OFFSETS", "earliest", _one_of("earliest", "latest"), "earliest or latest"
             ),
+            once=read(environ, "FAULTLINE_ONCE", "0", _one_of("0", "1"), "0 or 1") == "1",
         )
 
 

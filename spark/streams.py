@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.streaming.query import StreamingQuery
@@ -44,7 +44,7 @@ def score_events(raw: DataFrame, model: Path) -> DataFrame:
     """Decode and score in one crossing to Python: every record comes out once, scored or with a reason."""
     folder = str(model)
 
-    def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         loaded = scoring.load_model(folder)
         for batch in batches:
             yield scoring.score_batch(loaded, batch)
@@ -88,7 +88,7 @@ def to_kafka_records(outcomes: DataFrame, topics: Topics) -> DataFrame:
     )
 
 
-def _header(column: str) -> F.Column:
+def _header(column: str) -> Column:
     return F.struct(F.lit(column).alias("key"), F.col(column).cast("string").cast("binary").alias("value"))
 
 
@@ -98,13 +98,15 @@ def write_records(records: DataFrame, config: StreamConfig) -> StreamingQuery:
     writer = writer.option("kafka.bootstrap.servers", config.bootstrap).option("kafka.acks", "all")
     writer = writer.option("kafka.max.request.size", str(4 * 1024 * 1024))
     writer = writer.option("checkpointLocation", str(config.checkpoint))
+    if config.once:
+        return writer.trigger(availableNow=True).start()
     return writer.trigger(processingTime=f"{config.trigger_seconds} seconds").start()
 
 
 def count_masked_lines(raw: DataFrame) -> DataFrame:
     """Count equal masked lines per source type, service and time bucket; set-aside records count under `reason`."""
 
-    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield counting.count_batch(batch)
 

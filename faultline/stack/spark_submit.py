@@ -44,7 +44,11 @@ def submit_command(job: str, args: Sequence[str], environ: Environ) -> tuple[lis
 
     FAULTLINE_SPARK_MASTER (default local[2]) and FAULTLINE_SPARK_DRIVER_MB (default 1024) size it.
     """
-    path = find_job(job)
+    return submit_file(find_job(job), args, environ)
+
+
+def submit_file(path: Path, args: Sequence[str], environ: Environ) -> tuple[list[str], dict[str, str]]:
+    """Return argv and environment of the spark-submit for any Python file (benchmarks have their own)."""
     scratch = Paths.from_env(environ).home / "spark"
     scratch.mkdir(parents=True, exist_ok=True)
     settings = {**_SETTINGS, "spark.sql.warehouse.dir": str(scratch / "warehouse")}
