@@ -1,0 +1,46 @@
+from pathlib import Path
+
+from faultline.config import REPOSITORY, Ports
+from faultline.stack.prerequisites import TOOLS
+from faultline.stack.programs import declare_programs, has_model
+
+PROGRAMS = declare_programs({"FAULTLINE_HOME": "/srv/f", "FAULTLINE_PORT_OFFSET": "100"})
+
+
+def test_every_port_of_the_configuration_belongs_to_one_program() -> None:
+    declared = [port for program in PROGRAMS.values() for port in program.ports]
+    ports = Ports.from_env({"FAULTLINE_PORT_OFFSET": "100"})
+    assert sorted(declared) == sorted(vars(ports).values())
+
+
+def test_needs_name_programs_and_form_no_circle() -> None:
+    done: set[str] = set()
+    while len(done) < len(PROGRAMS):
+        ready = {name for name, program in PROGRAMS.items() if set(program.needs) <= done} - done
+        assert ready, f"circle among {set(PROGRAMS) - done}"
+        done |= ready
+
+
+def test_tools_and_templates_exist() -> None:
+    for program in PROGRAMS.values():
+        assert set(program.tools) <= set(TOOLS)
+        assert all((REPOSITORY / template).is_file() for template in program.templates)
+
+
+def test_commands_listen_on_loopback_only() -> None:
+    for name in ("prometheus", "alertmanager", "node_exporter"):
+        listen = [arg for arg in PROGRAMS[name].command().argv if arg.startswith("--web.listen-address=")]
+        assert listen == [f"--web.listen-address=127.0.0.1:{PROGRAMS[name].ports[0]}"]
+    assert "--cluster.listen-address=" in PROGRAMS["alertmanager"].command().argv
+
+
+def test_prometheus_is_bounded_in_time_and_size() -> None:
+    argv = PROGRAMS["prometheus"].command().argv
+    assert {"--storage.tsdb.retention.time=7d", "--storage.tsdb.retention.size=1GB"} <= set(argv)
+
+
+def test_the_stream_has_a_model_once_its_folder_exists(tmp_path: Path) -> None:
+    environ = {"FAULTLINE_HOME": str(tmp_path)}
+    assert not has_model(environ)
+    (tmp_path / "models" / "semantic" / "champion").mkdir(parents=True)
+    assert has_model(environ)
