@@ -16,6 +16,7 @@ from demo.report import write_report
 from demo.watching import FiringAlert, Watch
 from faultline.config import REPOSITORY, Paths, Ports, StreamConfig, Topics, kafka_bootstrap
 from faultline.errors import FaultlineError, StackError
+from faultline.recent import printable
 from faultline.stack.jars import connector_jars
 from faultline.stack.lifecycle import Stack
 from faultline.stack.progress import Progress
@@ -206,11 +207,6 @@ def _fetch_connector(environ: Mapping[str, str]) -> None:
     """Fetch what the jobs will need while there is nothing else to do; the job itself reports a failure."""
     with suppress(FaultlineError):
         connector_jars(environ)
-
-
-def printable(text: str) -> str:
-    """Return log text without control characters: a terminal must not obey it."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 _LAG = "job:faultline_consumer_lag_records:sum"

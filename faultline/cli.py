@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NOT_UP = 3  # exit status of `status`, as the LSB gives it to a service that does not run
 INTERRUPTED = 130
+SHOWN_ANOMALIES = 5
 _PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
@@ -122,8 +123,20 @@ def status() -> int:
     orphans = stack.unsupervised()
     if orphans:
         click.echo(f"no supervisord looks after {orphans}: ./run up repairs, ./run down stops")
+    _show_recent_anomalies(rows)
     expected = {program.name for program in stack.expected()}
     return 0 if all(row.state == "up" for row in rows if row.name in expected) else NOT_UP
+
+
+def _show_recent_anomalies(rows: Sequence[ProgramStatus]) -> None:
+    from faultline.config import Topics, kafka_bootstrap
+    from faultline.recent import recent_anomalies
+
+    if any(row.name == "kafka" and row.state == "up" for row in rows):
+        lines = recent_anomalies(kafka_bootstrap(os.environ), Topics.from_env(os.environ).anomalies, SHOWN_ANOMALIES)
+        click.echo("\nlast abnormal lines:" if lines else "\nno abnormal line yet")
+        for line in lines:
+            click.echo(f"  {line}")
 
 
 @cli.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -35,7 +36,7 @@ N = TypeVar("N", int, float)
 def _at_least(low: N, parse: Callable[[str], N]) -> Callable[[str], N]:
     def check(text: str) -> N:
         value = parse(text)
-        if value < low:
+        if not low <= value < inf:  # not-a-number fails this too
             raise ValueError(text)
         return value
 

@@ -76,6 +76,22 @@ def read_topic(bootstrap: str, topic: str, idle_seconds: float = 10.0) -> Iterat
         consumer.close()
 
 
+def last_messages(bootstrap: str, topic: str, count: int) -> list[Message]:
+    """Return up to `count` last messages of a topic with one partition; empty when nothing answers in 5 s."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "faultline-last", "enable.auto.commit": False})
+    try:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=5)
+        if high == low:
+            return []
+        consumer.assign([TopicPartition(topic, 0, max(low, high - count))])
+        messages = consumer.consume(min(count, high - low), timeout=5)
+        return [message for message in messages if not message.error()]
+    except KafkaException:
+        return []
+    finally:
+        consumer.close()
+
+
 def _end_offsets(consumer: Consumer, topic: str) -> dict[int, int]:
     """Return the end offset of each partition that holds at least one message."""
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions

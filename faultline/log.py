@@ -39,5 +39,6 @@ def configure(service: str, stream: IO[str] | None = None, level: int = logging.
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("py4j").setLevel(logging.WARNING)
+    for chatty in ("py4j", "httpx", "httpcore"):  # a line per call
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     return handler

@@ -56,6 +56,7 @@ DEAD_LETTER_REASONS: Final = (
 MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
 OLDEST_TIMESTAMP: Final = datetime(2000, 1, 1, tzinfo=UTC)  # a clock that never was set says 1970
 MAX_AHEAD: Final = timedelta(days=1)  # covers a local time written as if it were UTC
+NEWEST_TIMESTAMP: Final = datetime(2200, 1, 1, tzinfo=UTC)  # later ones overflow in UTC, or as 64-bit nanoseconds
 
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
@@ -85,7 +86,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         """Decode and validate one record.
 
         Raises DecodeError with one of DEAD_LETTER_REASONS: size, JSON, types, missing fields, empty body,
-        a timestamp before 2000 or more than a day after the time the line was read.
+        a timestamp before 2000 or more than a day after the time the line was read, a reading after 2199.
         """
         if value is None:
             raise DecodeError("not_json", "the record has no value")
@@ -93,6 +94,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
             raise DecodeError("too_large", f"{len(value)} bytes, expected at most {MAX_RECORD_BYTES}")
         try:
             event = _EVENT_DECODER.decode(value)
+        except RecursionError as error:  # some 1,000 brackets are enough, in a field that no one asked for
+            raise DecodeError("bad_value", "values are nested too deeply to decode, expected two levels") from error
         except msgspec.ValidationError as error:
             raise DecodeError(_validation_reason(str(error)), str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -133,7 +136,7 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
         """Decode one record of topic `anomalies`; raises DecodeError when it is not one."""
         try:
             return _ANOMALY_DECODER.decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError("not_json", str(error)) from error
 
 
@@ -187,4 +190,7 @@ def _check(event: Event) -> None:
             f"field 'timestamp' is {event.timestamp.isoformat()}, expected from {OLDEST_TIMESTAMP.isoformat()}"
             f" to 24 h after it was observed ({event.observed_timestamp.isoformat()})"
         )
+        raise DecodeError("timestamp_out_of_range", text)
+    if event.observed_timestamp >= NEWEST_TIMESTAMP:
+        text = f"field 'observed_timestamp' is {event.observed_timestamp.isoformat()}, expected before the year 2200"
         raise DecodeError("timestamp_out_of_range", text)

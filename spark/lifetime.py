@@ -54,14 +54,14 @@ def explain(text: str) -> str:
 
 _ADVICE = (
     (
+        "offset was changed from",  # "Partition logs-0 offset was changed from 10 to 0", a kind of lost data
+        "The topic's offsets went backwards: was the broker wiped? Move the checkpoint folder away"
+        " (FAULTLINE_CHECKPOINT) to read the topic from its beginning.",
+    ),
+    (
         "data may have been lost",
         "The broker no longer holds records this stream has not read (retention, or a wiped broker). Nothing is"
         " skipped silently: to accept the gap and go on, move the checkpoint folder away (FAULTLINE_CHECKPOINT).",
-    ),
-    (
-        "Partition",  # "Partition logs-0's offset was changed from 10 to 0"
-        "The topic's offsets went backwards: was the broker wiped? Move the checkpoint folder away"
-        " (FAULTLINE_CHECKPOINT) to read the topic from its beginning.",
     ),
     ("No space left on device", "The disk is full: free space; the stream goes on from its checkpoint."),
     ("Incomplete log file", "The checkpoint is damaged: move its folder away (FAULTLINE_CHECKPOINT)."),

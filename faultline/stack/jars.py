@@ -55,7 +55,8 @@ def connector_jars(environ: Environ) -> list[Path]:
     return sorted(folder.glob("*.jar"))
 
 
-def _pyspark_home() -> Path:
+def pyspark_home() -> Path:
+    """Return the folder of the installed PySpark; raises StackError when there is none."""
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise StackError("package pyspark is not installed in this environment; start through ./run, which installs it")
@@ -98,7 +99,7 @@ def _retrieve(module_text: str, what: str, work: Path, environ: Environ) -> None
         raise StackError(
             "java is not on PATH, expected Java 17 or 21; on Debian: apt-get install openjdk-17-jre-headless"
         )
-    argv = [java, "-cp", f"{_pyspark_home() / 'jars'}/*", "org.apache.ivy.Main", "-settings", settings]
+    argv = [java, "-cp", f"{pyspark_home() / 'jars'}/*", "org.apache.ivy.Main", "-settings", settings]
     argv += ["-ivy", str(module), "-confs", "default", "-types", "jar", "bundle"]
     argv += ["-retrieve", f"{work}/lib/[artifact]-[revision].[ext]"]
     result = subprocess.run(argv, capture_output=True, text=True, check=False)

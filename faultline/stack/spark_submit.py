@@ -8,7 +8,7 @@ from pathlib import Path
 
 from faultline.config import REPOSITORY, Environ, Paths, read_int
 from faultline.errors import ConfigError
-from faultline.stack.jars import connector_jars
+from faultline.stack.jars import connector_jars, pyspark_home
 
 JOBS = REPOSITORY / "spark" / "jobs"
 
@@ -55,7 +55,10 @@ def submit_file(path: Path, args: Sequence[str], environ: Environ) -> tuple[list
     argv = [str(Path(sys.executable).parent / "spark-submit")]
     argv += ["--master", environ.get("FAULTLINE_SPARK_MASTER", "local[2]")]
     argv += ["--driver-memory", f"{read_int(environ, 'FAULTLINE_SPARK_DRIVER_MB', 1024, 512)}m"]
-    argv += ["--driver-java-options", f"-Dlog4j2.configurationFile={REPOSITORY / 'spark' / 'log4j2.properties'}"]
+    argv += [
+        "--driver-java-options",
+        f"-Dlog4j2.configurationFile={(REPOSITORY / 'spark' / 'log4j2.properties').as_uri()}",
+    ]
     argv += ["--jars", ",".join(map(str, connector_jars(environ)))]
     for key, value in settings.items():
         argv += ["--conf", f"{key}={value}"]
@@ -72,6 +75,8 @@ def _job_environment(environ: Environ, scratch: Path) -> dict[str, str]:
         **environ,
         **threads,
         **python,
+        # The Spark of this environment, whatever else is installed; its launcher cannot find itself below a space.
+        "SPARK_HOME": str(pyspark_home()),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_LOCAL_DIRS": str(scratch),
         "PYTHONWARNINGS": "ignore",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
 from datetime import datetime
 
 from faultline.config import Environ, Paths
 from faultline.errors import StackError
 from faultline.stack.progress import Progress
+from faultline.stack.scripts import MARKER
 from faultline.stack.spark_submit import submit_command
 
 JOBS = ("semantic_preprocessing.py", "semantic_train.py")
@@ -23,13 +23,15 @@ def train(environ: Environ, progress: Progress, since: datetime | None = None) -
     limits = {} if since is None else {"FAULTLINE_TRAIN_SINCE": since.isoformat()}
     for job in JOBS:
         with progress.step(f"job {job}"):
-            _run(job, (), {**environ, **limits})
+            _run(job, {**environ, **limits})
 
 
-def _run(job: str, args: Sequence[str], environ: Environ) -> None:
+def _run(job: str, environ: Environ) -> None:
     """Run a job to its end, its output in the log folder; it ends with us, however we end."""
-    argv, job_environ = submit_command(job, args, environ)
-    path = Paths.from_env(environ).logs / f"{job.removesuffix('.py')}.log"
+    argv, job_environ = submit_command(job, (), environ)
+    paths = Paths.from_env(environ)
+    job_environ[MARKER] = str(paths.home)  # so that ./run down also ends a job whose parent was killed
+    path = paths.logs / f"{job.removesuffix('.py')}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as log, subprocess.Popen(argv, env=job_environ, stdout=log, stderr=log) as process:
         try:

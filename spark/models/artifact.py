@@ -18,7 +18,7 @@ def write_manifest(folder: Path, **facts: Any) -> str:
     """Write `manifest.json` over every file in the folder; return the version (12 hex digits of its content)."""
     files = {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     files.pop(MANIFEST, None)
-    version = sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]
+    version = _version(files)
     (folder / MANIFEST).write_text(json.dumps({"version": version, "files": files, **facts}, indent=2, sort_keys=True))
     return version
 
@@ -30,12 +30,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ArtifactError(f"{path} is missing, expected a trained model; ./run train learns one")
     try:
         manifest: dict[str, Any] = json.loads(path.read_text())
-        expected: dict[str, str] = manifest["files"]
+        expected: dict[str, str] = dict(manifest["files"])
+        if manifest["version"] != _version(expected):
+            raise ValueError(f"version {manifest['version']!r} is not that of its files")
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: not a manifest ({error!r}); train again") from error
     for name, digest in expected.items():
         _check_file(folder, name, digest)
     return manifest
+
+
+def _version(files: dict[str, str]) -> str:
+    return sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _check_file(folder: Path, name: str, digest: str) -> None:
@@ -57,6 +63,7 @@ def publish(folder: Path, models: Path) -> Path:
     if not target.exists():  # else the very same content is there already
         folder.rename(target)
     pointer = models / f".{CHAMPION}-{os.getpid()}"
+    pointer.unlink(missing_ok=True)  # left by a publisher that died; in containers the same id comes back
     pointer.symlink_to(version)
     pointer.replace(models / CHAMPION)
     return target

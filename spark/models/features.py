@@ -53,8 +53,9 @@ def _access_text(event: Event) -> str:
 def _message_text(event: Event) -> str:
     level = "" if event.severity is Severity.UNSPECIFIED else f"{event.severity} "
     text = level + event.body[:MAX_TEXT_CHARS]
-    trace = event.attributes.get("exception.stacktrace")
+    trace = event.attributes.get("exception.stacktrace", "").rstrip()
     if trace:
         # The last line of a Python trace names the error; the frames above it vary with every release.
-        text += " exception: " + trace.rstrip().rsplit("\n", 1)[-1][:200]
+        error = " exception: " + trace.rsplit("\n", 1)[-1][:200]
+        text = text[: MAX_TEXT_CHARS - len(error)] + error  # a long message must not push it out
     return text

@@ -13,6 +13,7 @@ from spark.models.base import Counts, Matrix, Vector
 
 # Below this a distance is float noise: the same text embedded in two batch shapes differs by some 1e-6.
 SAME: Final = 1e-4
+CELLS: Final = 4_000_000  # distances held at a time: 16 MB, however many lines and templates there are
 
 
 class NearestTemplate:
@@ -59,10 +60,9 @@ class NearestTemplate:
             raise NotFittedError("NearestTemplate scores before it was fitted; call fit or load first")
         if len(x) == 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        distance = 1.0 - x @ self._normal.T
-        cost = np.where(distance < SAME, 0.0, distance) * self._rarity
-        index = np.argmin(cost, axis=1)
-        return index, cost[np.arange(len(x)), index].astype(np.float32)
+        rows = max(1, CELLS // len(self._normal))
+        parts = [_nearest(x[at : at + rows], self._normal, self._rarity) for at in range(0, len(x), rows)]
+        return np.concatenate([index for index, _ in parts]), np.concatenate([score for _, score in parts])
 
     def save(self, folder: Path) -> None:
         """Write `nearest.safetensors`."""
@@ -80,3 +80,10 @@ class NearestTemplate:
         model = cls()
         model._normal, model._rarity = tensors["normal"], tensors["rarity"]
         return model
+
+
+def _nearest(x: Matrix, normal: Matrix, rarity: Vector) -> tuple[Counts, Vector]:
+    distance = 1.0 - x @ normal.T
+    cost = np.where(distance < SAME, 0.0, distance) * rarity
+    index = np.argmin(cost, axis=1)
+    return index, cost[np.arange(len(x)), index].astype(np.float32)

@@ -46,8 +46,9 @@ def generalise(masked: str) -> str:
 
 
 def _key(tokens: Tokens) -> Tokens:
-    """What two lines must share to share a template: length and protected words."""
-    return (str(len(tokens)), *(t for t in tokens if t in LEVELS or t.startswith(PROTECTED_PREFIX)))
+    """What two lines must share to share a template: length, and protected words at the same places."""
+    protected = (f"{i} {t}" for i, t in enumerate(tokens) if t in LEVELS or t.startswith(PROTECTED_PREFIX))
+    return (str(len(tokens)), *protected)
 
 
 class TemplateTree:

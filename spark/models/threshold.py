@@ -64,8 +64,9 @@ class ConformalThreshold:
         return np.asarray((1.0 + padded[index]) / (1.0 + self.units), np.float64)
 
     def is_anomaly(self, scores: Vector) -> npt.NDArray[np.bool_]:
-        """Return bool [n]: p-value at or below `level`."""
-        return np.asarray(self.p_values(scores) <= self.level)
+        """Return bool [n]: p-value at or below `level`, and below 1: what scores like any normal line is normal."""
+        p_values = self.p_values(scores)
+        return np.asarray((p_values <= self.level) & (p_values < 1.0))
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON values."""
