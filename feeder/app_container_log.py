@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from faultline.records import Event
+from faultline.records import Event, Severity
 from feeder.json_line import read_object
 from feeder.origin import Origin, as_number, make_event, plain_event, severity_of, trace_of
 
@@ -31,12 +31,13 @@ def parse_json(origin: Origin, line: bytes) -> Event:
         return plain_event(origin, line, f"no text under any of {', '.join(_MESSAGE)}")
     moment, level = _take(fields, _TIME), _take(fields, _LEVEL)
     trace_id = trace_of(fields)
-    for name in ("trace_id", "traceparent"):
-        fields.pop(name, None)
+    if trace_id:
+        for name in ("trace_id", "traceparent"):
+            fields.pop(name, None)
     measures = {name: value for name, value in fields.items() if _is_measure(name, value)}
     attributes = {_RENAMED.get(name, name): value for name, value in fields.items() if name not in measures}
     severity = severity_of(level)
-    if severity_of(level).value == "UNSPECIFIED" and level is not None:
+    if severity is Severity.UNSPECIFIED and level is not None:
         attributes["level.unparsed"] = level
     return make_event(
         origin,

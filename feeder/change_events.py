@@ -50,7 +50,7 @@ def parse_workflow_run(origin: Origin, line: bytes) -> Event:
         "vcs.ref.head.name": run.get("head_branch"),
         "vcs.repository.name": _at(fields, "repository").get("full_name"),
     }
-    severity = Severity.ERROR if run.get("conclusion") in _FAILED_RUNS else Severity.INFO
+    severity = Severity.ERROR if str(run.get("conclusion")) in _FAILED_RUNS else Severity.INFO
     body = f"workflow {run['name']}: {outcome}" if outcome else f"workflow {run['name']}"
     return _whole(origin, line, fields, body, run.get("updated_at") or run.get("created_at"), severity, attributes)
 

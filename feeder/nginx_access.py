@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from faultline.records import Event, Severity
 from feeder.json_line import read_object
-from feeder.origin import Origin, decode_text, make_event, plain_event, trace_of
+from feeder.origin import Origin, as_number, decode_text, make_event, plain_event, trace_of
 
 _COMBINED: Final = re.compile(
-    r'(?P<remote_addr>\S+) \S+ (?P<remote_user>.*?) \[(?P<time>[^\]]+)\] "(?P<request>(?:[^"\\]|\\.)*)"'
+    r'(?P<remote_addr>\S+) \S+ (?P<remote_user>.*?) \[(?P<time>[^\[\]]{1,64})\] "(?P<request>(?:[^"\\]|\\.)*)"'
     r' (?P<status>\d{3}) (?P<bytes_sent>\d+|-)(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<user_agent>(?:[^"\\]|\\.)*)")?'
 )
 # OpenTelemetry's names: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
@@ -64,7 +64,7 @@ def _event(origin: Origin, line: bytes, method: str, uri: str, fields: Mapping[s
         origin,
         line,
         f"{method} {uri} {status}".rstrip(),
-        timestamp=_seconds(fields.get("msec")) or fields.get("timestamp"),
+        timestamp=_moment(fields),
         severity=_severity(status),
         attributes=attributes,
         measures={name: _last(fields.get(key)) for key, name in _MEASURES.items()},
@@ -76,17 +76,16 @@ def _severity(status: str) -> Severity:
     return {"5": Severity.ERROR, "4": Severity.WARN}.get(status[:1], Severity.INFO)
 
 
-def _seconds(value: object) -> float | None:
-    """nginx's $msec: seconds with milliseconds."""
-    try:
-        return float(str(value)) if value not in (None, "") else None
-    except ValueError:
-        return None
+def _moment(fields: Mapping[str, Any]) -> object:
+    """Return nginx's $msec (seconds with milliseconds); the time as text when there is none, or no number."""
+    msec, text = fields.get("msec"), fields.get("timestamp")
+    seconds = as_number(msec)
+    return seconds if seconds is not None else text if text is not None else msec
 
 
 def _last(value: object) -> object:
-    """Of several upstream tries ("0.001, 0.002") the last one answered."""
-    return value.rsplit(",", 1)[-1].strip() if isinstance(value, str) else value
+    """Of several upstream tries ("0.001, 0.002", after an internal redirect " : ") the last one answered."""
+    return re.split("[,:]", value)[-1].strip() if isinstance(value, str) else value
 
 
 def _clf_time(text: str) -> str:

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -17,13 +18,18 @@ class OffsetsUnreadable(FaultlineError):
     """The offsets file is damaged; going on without it would send or skip lines silently."""
 
 
+class OffsetsUnwritable(FaultlineError):
+    """The offsets file cannot be written; after an end every line since the last write would come again."""
+
+
 @dataclass(frozen=True)
 class StoredOffset:
-    """One file of the offsets file."""
+    """One file of the offsets file; `finished` when it was rotated away and nothing more was expected of it."""
 
     path: str
     identity: FileIdentity
-    offset: int
+    offset: Annotated[int, msgspec.Meta(ge=0)]
+    finished: bool = False
 
 
 class Acknowledged:
@@ -57,7 +63,9 @@ def load_offsets(state: Path) -> list[StoredOffset]:
         return msgspec.json.decode(state.read_bytes(), type=list[StoredOffset])
     except FileNotFoundError:
         return []
-    except msgspec.DecodeError as error:
+    except OSError as error:
+        raise OffsetsUnreadable(f"{state}: cannot be read ({error.strerror}); make it readable for this user") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         text = (
             f"{state}: not an offsets file ({error}); move it away to read all watched files from their beginning"
             " (lines sent before come again with the same event_id)"
@@ -66,11 +74,18 @@ def load_offsets(state: Path) -> list[StoredOffset]:
 
 
 def save_offsets(state: Path, offsets: list[StoredOffset]) -> None:
-    """Replace the offsets file in one step: after a crash it is the old or the new one, whole."""
-    state.parent.mkdir(parents=True, exist_ok=True)
+    """Replace the offsets file in one step: after a crash it is the old or the new one, whole.
+
+    Raises OffsetsUnwritable; the old file is still there then.
+    """
     work = state.with_suffix(".new")
-    with work.open("wb") as file:
-        file.write(msgspec.json.encode(offsets))
-        file.flush()
-        os.fsync(file.fileno())
-    work.replace(state)
+    try:
+        state.parent.mkdir(parents=True, exist_ok=True)
+        with work.open("wb") as file:
+            file.write(msgspec.json.encode(offsets))
+            file.flush()
+            os.fsync(file.fileno())
+        work.replace(state)
+    except OSError as error:
+        text = f"{state}: cannot be written ({error.strerror}); make room, or let this user write to {state.parent}"
+        raise OffsetsUnwritable(text) from error

@@ -12,8 +12,6 @@ import msgspec
 
 from faultline.records import Event, Severity, SourceType, make_event_id
 
-REPLACEMENT: Final = "\ufffd"
-
 _SEVERITIES: Final = {
     "trace": Severity.TRACE,
     "debug": Severity.DEBUG,
@@ -62,7 +60,7 @@ def make_event(  # noqa: PLR0913 - the parts of a record
     moment = parse_time(timestamp)
     if moment is None and timestamp not in (None, ""):
         kept["timestamp.unparsed"] = as_text(timestamp)
-    if REPLACEMENT in body and not _is_utf8(line):
+    if not _is_utf8(line):
         kept["log.record.original_base64"] = b64encode(line).decode()
     numbers = {name: number for name, value in (measures or {}).items() if (number := as_number(value)) is not None}
     return Event(
@@ -91,6 +89,8 @@ def decode_text(line: bytes) -> str:
 
 
 def _is_utf8(line: bytes) -> bool:
+    if line.isascii():
+        return True
     try:
         line.decode()
     except UnicodeDecodeError:

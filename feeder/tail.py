@@ -9,7 +9,8 @@ from hashlib import sha256
 from typing import Final
 
 CHUNK_BYTES: Final = 256 * 1024  # read per file and round, so that one busy file does not starve the others
-FINGERPRINT_BYTES: Final = 256
+# Tells files apart that begin alike: a start-up banner is shorter than this, or followed by a time.
+FINGERPRINT_BYTES: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,18 @@ class FileIdentity:
     @classmethod
     def of(cls, descriptor: int, length: int = FINGERPRINT_BYTES) -> FileIdentity:
         """Read the identity of an open file from its first `length` bytes."""
-        head = os.pread(descriptor, length, 0)
         status = os.fstat(descriptor)
-        return cls(status.st_dev, status.st_ino, sha256(head).hexdigest()[:16], len(head))
+        return cls.of_head((status.st_dev, status.st_ino), os.pread(descriptor, length, 0))
+
+    @classmethod
+    def of_head(cls, key: tuple[int, int], head: bytes) -> FileIdentity:
+        """Return the identity of the file with this device and inode that begins with `head`."""
+        return cls(*key, sha256(head).hexdigest()[:16], len(head))
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.device, self.inode
 
     def is_of(self, descriptor: int) -> bool:
         """True when the open file is this one, grown or not."""
@@ -49,22 +59,22 @@ class TailedFile:
     def __init__(self, path: str, descriptor: int, offset: int, max_line_bytes: int) -> None:
         self.path = path
         self.descriptor = descriptor
-        self.rotated = False
-        self.quiet_rounds = 0
+        status = os.fstat(descriptor)
+        self.key = (status.st_dev, status.st_ino)
+        self._head = os.pread(descriptor, FINGERPRINT_BYTES, 0)
         self._max = max_line_bytes
-        self._inside_long_line = False
-        self._set_position(offset)
-
-    def _set_position(self, offset: int) -> None:
         self._start = offset  # of the line whose beginning is in `_partial`
         self._partial = b""
-        self._inside_long_line = False
+        self._inside_long_line = self._starts_inside_long_line(offset)
+
+    def _starts_inside_long_line(self, offset: int) -> bool:
+        """True when reading goes on after a piece of a long line: pieces are as long as a line may be."""
+        return offset >= self._max and b"\n" not in os.pread(self.descriptor, self._max, offset - self._max)
 
     @property
-    def key(self) -> tuple[int, int]:
-        """Device and inode."""
-        status = os.fstat(self.descriptor)
-        return status.st_dev, status.st_ino
+    def identity(self) -> FileIdentity:
+        """What the bytes read so far belong to; not what the file may have become since."""
+        return FileIdentity.of_head(self.key, self._head)
 
     @property
     def read_offset(self) -> int:
@@ -76,21 +86,36 @@ class TailedFile:
         """Bytes written and not read yet."""
         return max(0, os.fstat(self.descriptor).st_size - self.read_offset)
 
+    @property
+    def is_deleted(self) -> bool:
+        """True when no name leads to the file any more."""
+        return os.fstat(self.descriptor).st_nlink == 0
+
+    def was_rewritten(self) -> bool:
+        """True when the file was truncated since the last call, even if it has grown past its old size already."""
+        head = os.pread(self.descriptor, FINGERPRINT_BYTES, 0)
+        if not head.startswith(self._head) or os.fstat(self.descriptor).st_size < self.read_offset:
+            return True
+        self._head = head
+        return False
+
+    def start_again(self) -> None:
+        """Go on at the beginning of a file that was truncated."""
+        self._start, self._partial, self._inside_long_line = 0, b"", False
+        self._head = os.pread(self.descriptor, FINGERPRINT_BYTES, 0)
+
     def read_lines(self) -> Iterator[Line]:
-        """Yield the lines that at most CHUNK_BYTES more bytes complete; start again when the file was truncated."""
-        if os.fstat(self.descriptor).st_size < self.read_offset:
-            self._set_position(0)
+        """Yield the lines that at most CHUNK_BYTES more bytes complete."""
         chunk = os.pread(self.descriptor, CHUNK_BYTES, self.read_offset)
-        self.quiet_rounds = 0 if chunk else self.quiet_rounds + 1
         *whole, self._partial = (self._partial + chunk).split(b"\n")
         for data in whole:
             yield from self._finish(data, newline=True)
         while len(self._partial) > self._max:
-            yield self._piece(self._partial[: self._max])
-            self._partial = self._partial[self._max :]
+            piece, self._partial = self._partial[: self._max], self._partial[self._max :]
+            yield self._piece(piece)
 
     def read_rest(self) -> Iterator[Line]:
-        """Yield a last line without newline: nobody will finish it once the file was rotated away."""
+        """Yield a last line without newline: nobody will finish it once the file was rotated away or truncated."""
         data, self._partial = self._partial, b""
         if data:
             yield from self._finish(data, newline=False)
@@ -102,7 +127,7 @@ class TailedFile:
                 data = data[self._max :]
             last = self._line(data, newline=newline, too_long=True)
             self._inside_long_line = False
-            if last.end > last.offset:
+            if last.data:
                 yield last
             return
         yield self._line(data, newline=newline, too_long=False)
@@ -118,3 +143,13 @@ class TailedFile:
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self.descriptor)
+
+
+def start_of_last_line(descriptor: int, max_line_bytes: int) -> int:
+    """Return the offset to begin at when only what is written from now on counts; a line half written counts."""
+    size = os.fstat(descriptor).st_size
+    window = os.pread(descriptor, min(size, max_line_bytes), max(0, size - max_line_bytes))
+    newline = window.rfind(b"\n")
+    if newline >= 0:
+        return size - len(window) + newline + 1
+    return 0 if size <= max_line_bytes else size

@@ -1,25 +1,28 @@
-"""All files of all sources: find them, follow them, remember how far each was acknowledged."""
+"""All files of all sources: follow them, through rotation and restarts, and remember how far each was acknowledged."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from glob import glob
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
+from feeder.finding import Key, Refusals, find_files, key_of, names_in, open_regular
 from feeder.offsets import Acknowledged, StoredOffset
 from feeder.sources import FileSource
-from feeder.tail import FileIdentity, Line, TailedFile
+from feeder.tail import FileIdentity, Line, TailedFile, start_of_last_line
 
 logger = logging.getLogger(__name__)
 
-# Rounds without a new byte after which a rotated file counts as finished: its writer may hold it open for a while.
-ROTATED_QUIET_ROUNDS: Final = 20
-MAX_REMEMBERED: Final = 1000  # files no longer followed whose offset is kept
+# Without a new byte for so long a file is done with that was deleted, or replaced by one of the same name: a writer
+# may hold it open for a while, and its last line may lack its end.
+ROTATED_QUIET_SECONDS: Final = 30.0
+# The same for a file that was only renamed: until a new one takes its name, its writer still has this one.
+RENAMED_QUIET_SECONDS: Final = 3600.0
+MAX_REMEMBERED: Final = 1000  # files finished whose offset is kept: their new name may match a pattern, too
 
 
 @dataclass
@@ -29,6 +32,12 @@ class Watched:
     source: FileSource
     file: TailedFile
     acknowledged: Acknowledged
+    quiet_since: float  # on the watcher's clock
+    quiet_offset: int = -1
+
+    def stored(self, *, finished: bool = False) -> StoredOffset:
+        """Return how far the file was acknowledged, to be saved."""
+        return StoredOffset(self.file.path, self.file.identity, self.acknowledged.offset, finished)
 
 
 @dataclass(frozen=True)
@@ -42,83 +51,144 @@ class Read:
 class Watcher:
     """Follows every file the sources' patterns match; memory is bounded by the number of files and their lines."""
 
-    def __init__(self, sources: Sequence[FileSource], stored: Sequence[StoredOffset], max_line_bytes: int) -> None:
+    def __init__(
+        self,
+        sources: Sequence[FileSource],
+        stored: Sequence[StoredOffset],
+        max_line_bytes: int,
+        *,
+        refusals: Refusals | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._sources = sources
-        self._stored = deque(stored, maxlen=MAX_REMEMBERED)
+        self._stored: dict[Key, StoredOffset] = {offset.identity.key: offset for offset in stored}
+        self._known_paths = {offset.path for offset in stored}
         self._max_line_bytes = max_line_bytes
-        self._watched: dict[tuple[int, int], Watched] = {}
+        self._refusals = refusals or Refusals()
+        self._clock = clock
+        self._watched: dict[Key, Watched] = {}
         self._first_look = True
 
-    def read_round(self) -> Iterator[Read]:
-        """Look for new and rotated files, then yield what each file has to give this round."""
-        self._look()
-        for key, watched in list(self._watched.items()):
-            for line in watched.file.read_lines():
-                yield Read(watched, line)
-            if watched.file.rotated and watched.file.quiet_rounds > ROTATED_QUIET_ROUNDS:
-                for line in watched.file.read_rest():
-                    yield Read(watched, line)
-                self._forget_when_acknowledged(key, watched)
+    def look(self) -> bool:
+        """Open new files, notice rotated ones; True when `offsets` has to be saved before a line is sent.
 
-    def _look(self) -> None:
-        found = {path: source for source in self._sources for path in sorted(glob(source.pattern))}  # noqa: PTH207
+        A file that is rotated away while nobody watches is found again by its stored identity only.
+        """
+        before = set(self._watched)
+        found = find_files(self._sources, self._refusals)
         if self._first_look:
             self._resume_rotated(found)
         for path, source in found.items():
-            self._follow(path, source)
-        present = {key for path in found if (key := _key_of(path)) is not None}
-        for key, watched in self._watched.items():
-            watched.file.rotated = key not in present or _key_of(watched.file.path) != key
+            if key_of(path) not in self._watched:
+                self._open(path, source, path)
+        if self._first_look:
+            self._report_gone()
         self._first_look = False
+        return not before.issuperset(self._watched)
 
-    def _resume_rotated(self, found: dict[str, FileSource]) -> None:
-        """Find again, under whatever name, the files that were rotated while nobody watched."""
-        for stored in self._stored:
-            source = found.get(stored.path) or self._source_of(stored.path)
-            if source is None:
-                continue
-            for path in sorted(Path(stored.path).parent.glob("*")):
-                if _key_of(str(path)) == (stored.identity.device, stored.identity.inode):
-                    self._open(str(path), source, stored.path)
+    def read_round(self) -> Iterator[Read]:
+        """Yield what each file has to give this round, at most tail.CHUNK_BYTES of each."""
+        for key, watched in list(self._watched.items()):
+            try:
+                yield from self._read(watched)
+                if self._is_finished(watched):
+                    yield from self._finish(key, watched)
+            except OSError as error:
+                self._refusals.say(watched.file.path, watched.source, f"reading failed ({error.strerror})")
 
-    def _source_of(self, path: str) -> FileSource | None:
-        return next((source for source in self._sources if Path(path).match(source.pattern)), None)
+    def _read(self, watched: Watched) -> Iterator[Read]:
+        if watched.file.was_rewritten():
+            for line in watched.file.read_rest():
+                yield Read(watched, line)
+            logger.info("truncated, starting again", extra={"path": watched.file.path})
+            watched.file.start_again()
+            # Acknowledgements under way belong to bytes that are gone; they must not move the new offset.
+            watched.acknowledged = Acknowledged(0)
+        for line in watched.file.read_lines():
+            yield Read(watched, line)
 
-    def _follow(self, path: str, source: FileSource) -> None:
-        key = _key_of(path)
-        if key is not None and key not in self._watched:
-            self._open(path, source, path)
+    def _is_finished(self, watched: Watched) -> bool:
+        file, now = watched.file, self._clock()
+        current = key_of(file.path)
+        if current == file.key or file.read_offset != watched.quiet_offset or file.unread_bytes:
+            watched.quiet_since, watched.quiet_offset = now, file.read_offset
+            return False
+        gone = current is not None or file.is_deleted
+        return now - watched.quiet_since > (ROTATED_QUIET_SECONDS if gone else RENAMED_QUIET_SECONDS)
 
-    def _open(self, path: str, source: FileSource, logical_path: str) -> None:
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except OSError as error:
-            logger.warning("cannot open, will try again", extra={"path": path, "error": str(error)})
-            return
-        offset = self._start_of(descriptor, source)
-        file = TailedFile(logical_path, descriptor, offset, self._max_line_bytes)
-        self._watched[file.key] = Watched(source, file, Acknowledged(offset))
-        logger.info("following", extra={"path": path, "as": logical_path, "offset": offset})
-
-    def _start_of(self, descriptor: int, source: FileSource) -> int:
-        size = os.fstat(descriptor).st_size
-        for stored in self._stored:
-            if stored.identity.is_of(descriptor):
-                return stored.offset if stored.offset <= size else 0
-        return size if source.from_end and self._first_look else 0
-
-    def _forget_when_acknowledged(self, key: tuple[int, int], watched: Watched) -> None:
+    def _finish(self, key: Key, watched: Watched) -> Iterator[Read]:
+        for line in watched.file.read_rest():
+            yield Read(watched, line)
         if watched.acknowledged.pending == 0:
-            self._stored.append(_stored_offset(watched))  # its new name may match a pattern, too
+            self._stored.pop(key, None)
+            if not watched.file.is_deleted:  # the inode of a deleted file may become another one
+                self._remember(watched.stored(finished=True))
             watched.file.close()
             del self._watched[key]
             logger.info("finished a rotated file", extra={"path": watched.file.path})
 
+    def _remember(self, offset: StoredOffset) -> None:
+        self._stored[offset.identity.key] = offset  # last: the oldest is forgotten first
+        finished = [key for key, stored in self._stored.items() if stored.finished]
+        for key in finished[: max(0, len(finished) - MAX_REMEMBERED)]:
+            del self._stored[key]
+
+    def _resume_rotated(self, found: dict[str, FileSource]) -> None:
+        """Find again, under whatever name in their folder, the files that were rotated while nobody watched."""
+        names = {folder: names_in(folder) for folder in {Path(path).parent for path in self._known_paths}}
+        for key, stored in self._stored.items():
+            path = names[Path(stored.path).parent].get(key)
+            source = found.get(stored.path) or self._source_of(stored.path)
+            # An empty file has no fingerprint: under a name of its own it may be another one with the same inode.
+            unsure = stored.identity.fingerprint_bytes == 0 and path in found
+            if path is not None and source is not None and not unsure:
+                self._open(path, source, stored.path, stored.identity)
+
+    def _source_of(self, path: str) -> FileSource | None:
+        return next((source for source in self._sources if Path(path).match(source.pattern)), None)
+
+    def _open(self, path: str, source: FileSource, logical_path: str, expected: FileIdentity | None = None) -> None:
+        """Follow a file; not when it is followed already (it was renamed just now) or not the expected one."""
+        try:
+            descriptor = open_regular(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._refusals.say(path, source, f"cannot be opened ({error.strerror}); tried again all the time")
+            return
+        self._refusals.forget(path)
+        status = os.fstat(descriptor)
+        known = (status.st_dev, status.st_ino) in self._watched
+        if known or (expected is not None and not expected.is_of(descriptor)):
+            os.close(descriptor)
+            return
+        offset = self._start_of(descriptor, source, logical_path)
+        file = TailedFile(logical_path, descriptor, offset, self._max_line_bytes)
+        self._watched[file.key] = Watched(source, file, Acknowledged(offset), self._clock())
+        logger.info("following", extra={"path": path, "as": logical_path, "offset": offset})
+
+    def _start_of(self, descriptor: int, source: FileSource, path: str) -> int:
+        identity = FileIdentity.of(descriptor)
+        stored = self._stored.get(identity.key)
+        if stored is not None and stored.identity.is_of(descriptor):
+            return stored.offset if stored.offset <= os.fstat(descriptor).st_size else 0
+        # What took the place of a file that was followed is all new, whenever it came.
+        if source.from_end and self._first_look and path not in self._known_paths:
+            return start_of_last_line(descriptor, self._max_line_bytes)
+        return 0
+
+    def _report_gone(self) -> None:
+        for key, stored in self._stored.items():
+            if key not in self._watched and not stored.finished:
+                logger.warning(
+                    "gone since the last run, or no source names it now; lines behind the offset are not read",
+                    extra={"path": stored.path, "offset": stored.offset},
+                )
+                self._stored[key] = replace(stored, finished=True)
+
     def offsets(self) -> list[StoredOffset]:
         """Return how far each file was acknowledged, to be saved."""
-        followed = [_stored_offset(watched) for watched in self._watched.values()]
-        inodes = {(o.identity.device, o.identity.inode) for o in followed}
-        return [o for o in self._stored if (o.identity.device, o.identity.inode) not in inodes] + followed
+        return list((self._stored | {key: watched.stored() for key, watched in self._watched.items()}).values())
 
     @property
     def files(self) -> int:
@@ -135,16 +205,3 @@ class Watcher:
         for watched in self._watched.values():
             watched.file.close()
         self._watched.clear()
-
-
-def _stored_offset(watched: Watched) -> StoredOffset:
-    identity = FileIdentity.of(watched.file.descriptor)
-    return StoredOffset(watched.file.path, identity, watched.acknowledged.offset)
-
-
-def _key_of(path: str) -> tuple[int, int] | None:
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

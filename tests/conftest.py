@@ -32,7 +32,7 @@ def free_port_offset() -> int:
     """Return a FAULTLINE_PORT_OFFSET with which every port of the stack is free right now."""
     for _ in range(100):
         # Every port stays below 32768, where the kernel begins to hand out ports to clients.
-        offset = random.randrange(2000, 13000)  # noqa: S311 - not a secret
+        offset = random.randrange(2000, 13000)
         if all(_is_free(int(str(field.default)) + offset) for field in fields(Ports)):
             return offset
     raise AssertionError("no free port offset in 100 tries")

@@ -8,9 +8,10 @@ of normal time that resembles nothing then costs no sensitivity, and the budget 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from spark.models.threshold import ConformalThreshold
 
 POOLED: Final = "*"  # threshold of a source type that normal time did not show
 BUCKETS_A_WINDOW: Final = ALERT_WINDOW_SECONDS // BUCKET_SECONDS
+MAX_SILENCE: Final = timedelta(hours=1)
 WINDOWS_PER_DAY: Final = 86400 // BUCKET_SECONDS  # windows overlap: one begins with every bucket
 
 
@@ -67,13 +69,23 @@ def window_statistics(lines: Sequence[ScoredLine]) -> list[float]:
     scores: dict[tuple[str, datetime], list[tuple[float, int]]] = defaultdict(list)
     for line in lines:
         scores[line.service_name, line.bucket].append((line.score, line.lines))
-    first, last = min(line.bucket for line in lines), max(line.bucket for line in lines)
-    width = timedelta(seconds=BUCKET_SECONDS)
-    starts = [first + i * width for i in range((last - first) // width + 1)]
+    width, starts = timedelta(seconds=BUCKET_SECONDS), _window_starts({line.bucket for line in lines})
     return [
         _statistic([pair for i in range(BUCKETS_A_WINDOW) for pair in scores.get((service, start + i * width), ())])
         for service in sorted({line.service_name for line in lines})
         for start in starts
+    ]
+
+
+def _window_starts(buckets: Set[datetime]) -> list[datetime]:
+    """Return every bucket from the first to the last, of a silence only the first MAX_SILENCE.
+
+    Else a line whose clock is decades off would add a window for every five seconds of them.
+    """
+    width, moments = timedelta(seconds=BUCKET_SECONDS), sorted(buckets)
+    gaps = [min(later - earlier, MAX_SILENCE) for earlier, later in pairwise(moments)]
+    return [
+        moment + i * width for moment, gap in zip(moments, [*gaps, width], strict=True) for i in range(gap // width)
     ]
 
 

@@ -25,8 +25,9 @@ class Embedder:
         import onnxruntime
         from tokenizers import Tokenizer
 
-        if not (folder / "model.onnx").is_file():
-            raise ArtifactError(f"{folder}: no model.onnx, expected an encoder written by build_encoder; train again")
+        for name in ("model.onnx", "tokenizer.json"):
+            if not (folder / name).is_file():
+                raise ArtifactError(f"{folder}: no {name}, expected an encoder written by build_encoder; train again")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

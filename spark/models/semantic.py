@@ -47,6 +47,9 @@ class Verdict:
     distance: float
 
 
+CachedLine = tuple[int, Verdict]  # length of the masked line, which may be far longer than its template
+
+
 @dataclass(frozen=True)
 class Arm:
     """One way to compare texts: detector and thresholds belong to one embedding space."""
@@ -62,15 +65,23 @@ class Arm:
 class SemanticModel:
     """A trained model, loaded once per worker; caches are bounded by CACHE_CHARS."""
 
-    def __init__(self, tree: TemplateTree, arms: Mapping[str, Arm], encoder: Path, version: str = "") -> None:
+    def __init__(
+        self,
+        tree: TemplateTree,
+        arms: Mapping[str, Arm],
+        encoder: Path,
+        version: str = "",
+        *,
+        cache_chars: int = CACHE_CHARS,
+    ) -> None:
         self.tree = tree
         self.arms = arms
         self.encoder = encoder
         self.version = version
         self.references = tree.templates
         self._embedders: dict[str, TextEmbedder] = {"lexical": LexicalEmbedder()}
-        self._lines: LRUCache[str, Verdict] = LRUCache(CACHE_CHARS, getsizeof=_size)
-        self._unknown: LRUCache[str, Verdict] = LRUCache(CACHE_CHARS, getsizeof=_size)
+        self._lines: LRUCache[str, CachedLine] = LRUCache(cache_chars, getsizeof=_line_size)
+        self._unknown: LRUCache[str, Verdict] = LRUCache(cache_chars, getsizeof=_size)
         self._known: dict[str, Verdict] = {}
 
     def judge(self, masked: Sequence[str]) -> list[Verdict]:
@@ -80,13 +91,15 @@ class SemanticModel:
         EMBEDDINGS_PER_BATCH a call are embedded; the rest is compared by words, so that a flood of unique lines
         slows the stream by a bounded amount and no line goes unscored.
         """
-        missing = list(dict.fromkeys(text for text in masked if text not in self._lines))
-        fresh = {text: self._look_up(text) for text in missing}
-        self._judge_unknown(fresh)
-        for text, verdict in fresh.items():
-            if verdict is not None and verdict.arm == "minilm":
-                self._lines[text] = verdict
-        return [fresh.get(text) or self._lines[text] for text in masked]
+        distinct = dict.fromkeys(masked)
+        cached = {text: self._lines[text][1] for text in distinct if text in self._lines}
+        fresh = {text: self._look_up(text) for text in distinct if text not in cached}
+        judged = self._judge_unknown(fresh)
+        for text, verdict in judged.items():
+            if verdict.arm == "minilm":
+                self._lines[text] = (len(text), verdict)
+        verdicts = cached | judged  # not from the cache again: it may have dropped some for the new ones
+        return [verdicts[text] for text in masked]
 
     def _look_up(self, text: str) -> Verdict | None:
         template = self.tree.match(text)
@@ -97,14 +110,12 @@ class SemanticModel:
         return self._known[template]
 
     def _fill_known(self) -> None:
-        """Score every template of normal time once, from the stored vectors."""
-        normal = self.arms["minilm"].detector.normal
-        index, score = self.arms["minilm"].detector.nearest(normal)
+        """A template of normal time is its own nearest: it scores 0, see `NearestTemplate`."""
         for row, template in enumerate(self.references):
-            self._known[template] = self._verdict(template, "minilm", int(index[row]), float(score[row]), known=True)
+            self._known[template] = self._verdict(template, "minilm", row, 0.0, known=True)
 
-    def _judge_unknown(self, fresh: dict[str, Verdict | None]) -> None:
-        """Fill in the verdicts that are missing; equal templates share one embedding."""
+    def _judge_unknown(self, fresh: Mapping[str, Verdict | None]) -> dict[str, Verdict]:
+        """Return `fresh` with the verdicts that are missing; equal templates share one embedding."""
         templates = {text: generalise(text) for text, verdict in fresh.items() if verdict is None}
         distinct = list(dict.fromkeys(templates.values()))
         verdicts: dict[str, Verdict] = {}
@@ -114,7 +125,7 @@ class SemanticModel:
                 for row, template in enumerate(chosen):
                     verdicts[template] = self._verdict(template, arm, int(index[row]), float(score[row]), known=False)
         self._unknown.update({t: verdict for t, verdict in verdicts.items() if verdict.arm == "minilm"})
-        fresh.update({text: verdicts[template] for text, template in templates.items()})
+        return {text: verdict or verdicts[templates[text]] for text, verdict in fresh.items()}
 
     def _verdict(self, template: str, arm: str, index: int, score: float, *, known: bool) -> Verdict:
         distance = score / self.arms[arm].detector.rarity_of(index)
@@ -162,6 +173,10 @@ class SemanticModel:
 
 def _size(verdict: Verdict) -> int:
     return 2 * len(verdict.template) + len(verdict.nearest) + 200
+
+
+def _line_size(line: CachedLine) -> int:
+    return line[0] + _size(line[1])
 
 
 def decide(

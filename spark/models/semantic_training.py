@@ -63,11 +63,14 @@ def train(lines: Sequence[CountedLine], encoder: Path, budget: Budget) -> Semant
 def split_by_time(
     lines: Sequence[CountedLine], calibration_fraction: float
 ) -> tuple[list[CountedLine], list[CountedLine]]:
-    """Return (earlier, later): the last `calibration_fraction` of the time span is held out."""
+    """Return (earlier, later): the last `calibration_fraction` of the buckets with lines is held out.
+
+    Buckets are counted, not seconds: a line whose clock is years off must not be all that is learned from.
+    """
     if not lines:
         raise TrainingDataError("no lines to learn from, expected some minutes of normal time in topic logs")
-    first, last = min(line.bucket for line in lines), max(line.bucket for line in lines)
-    cut = first + (last - first) * (1.0 - calibration_fraction)
+    buckets = sorted({line.bucket for line in lines})
+    first, cut = buckets[0], buckets[int((len(buckets) - 1) * (1.0 - calibration_fraction))]
     earlier = [line for line in lines if line.bucket <= cut]
     later = [line for line in lines if line.bucket > cut]
     if not later:

@@ -9,9 +9,10 @@ which lines arrived does not matter.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from itertools import chain
 from typing import Final
 
 from faultline.records import Severity
@@ -96,27 +97,35 @@ def learn_templates(counts: Mapping[str, int]) -> TemplateTree:
 
     Lines are taken most frequent first, then alphabetically: any order of the mapping gives the same tree.
     """
-    groups: dict[Tokens, list[list[Tokens]]] = defaultdict(list)
+    groups: dict[Tokens, _Clusters] = defaultdict(_Clusters)
     for masked, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         tokens = tokenize(masked)
-        _join(groups[_key(tokens)], tokens)
+        groups[_key(tokens)].join(tokens)
     return TemplateTree(
-        " ".join(template) for clusters in groups.values() for members in clusters for template in _templates(members)
+        " ".join(template)
+        for clusters in groups.values()
+        for members in clusters.members
+        for template in _templates(members)
     )
 
 
-def _join(clusters: list[list[Tokens]], tokens: Tokens) -> None:
-    """Add a line to the most similar cluster (compared with its first, most frequent line), or open one."""
-    best, best_similarity = None, 0.0
-    for members in clusters:
-        equal = sum(a == b for a, b in zip(members[0], tokens, strict=True))
-        similarity = equal / max(len(tokens), 1)
-        if similarity > best_similarity:
-            best, best_similarity = members, similarity
-    if best is None or best_similarity < SIMILARITY:
-        clusters.append([tokens])
-    else:
-        best.append(tokens)
+class _Clusters:
+    """Lines of one length, alike ones together; compared with a cluster's first, most frequent line."""
+
+    def __init__(self) -> None:
+        self.members: list[list[Tokens]] = []
+        self._having: dict[tuple[int, str], list[int]] = defaultdict(list)  # (place, token) -> clusters
+
+    def join(self, tokens: Tokens) -> None:
+        """Add a line to the most similar cluster (the oldest of equals), or open one."""
+        equal = Counter(chain.from_iterable(self._having.get(place, ()) for place in enumerate(tokens)))
+        best = min(equal, key=lambda cluster: (-equal[cluster], cluster), default=None)
+        if best is not None and equal[best] >= SIMILARITY * len(tokens):
+            self.members[best].append(tokens)
+            return
+        for place in enumerate(tokens):
+            self._having[place].append(len(self.members))
+        self.members.append([tokens])
 
 
 def _templates(members: list[Tokens]) -> set[Tokens]:
