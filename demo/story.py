@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from demo.report import write_report
-from demo.watching import FiringAlert, Watch
+from demo.watching import Watch
+from faultline.alerts import FiringAlert
 from faultline.config import REPOSITORY, Paths, Ports, StreamConfig, Topics, kafka_bootstrap
 from faultline.errors import FaultlineError, StackError
 from faultline.recent import printable
@@ -155,7 +156,7 @@ class _Story:
         return not any(alert.name == "LogAnomaly" for alert in self._watch.alerts())
 
     def _scored(self) -> bool:
-        return (self._watch.value("sum(faultline_events_scored_total)") or 0) > 0
+        return (self._watch.value(_SCORED_LINES) or 0) > 0
 
     def _report(self, fault: Fault, alert: FiringAlert | None) -> int:
         self._folder.mkdir(parents=True)
@@ -209,6 +210,7 @@ def _fetch_connector(environ: Mapping[str, str]) -> None:
         connector_jars(environ)
 
 
+_SCORED_LINES = 'sum(faultline_events_scored_total{source_type="app_container_log"})'
 _LAG = "job:faultline_consumer_lag_records:sum"
 
 

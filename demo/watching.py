@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from faultline.alerts import FiringAlert, firing_alerts
 from faultline.config import Ports
 from faultline.kafka_io import read_topic
 from faultline.records import Anomaly
-
-
-@dataclass(frozen=True)
-class FiringAlert:
-    """An alert as Alertmanager holds it."""
-
-    name: str
-    service: str
-    side: str
-    starts_at: datetime
-    summary: str
 
 
 class Watch:
     """Reads Alertmanager, Prometheus and the topic `anomalies` of one embedded stack."""
 
     def __init__(self, ports: Ports, bootstrap: str, anomalies_topic: str) -> None:
-        self._alertmanager = f"http://127.0.0.1:{ports.alertmanager}"
+        self._alertmanager_port = ports.alertmanager
         self._prometheus = f"http://127.0.0.1:{ports.prometheus}"
         self._bootstrap = bootstrap
         self._topic = anomalies_topic
 
     def alerts(self) -> list[FiringAlert]:
         """Return the alerts that fire now, first first."""
-        answer = httpx.get(f"{self._alertmanager}/api/v2/alerts", params={"active": "true"}, timeout=5)
-        answer.raise_for_status()
-        return sorted((_alert(entry) for entry in answer.json()), key=lambda alert: alert.starts_at)
+        return firing_alerts(self._alertmanager_port)
 
     def value(self, query: str) -> float | None:
         """Return the first value of an instant query, None when it has no result."""
@@ -62,17 +49,6 @@ class Watch:
             if start <= anomaly.timestamp <= end:
                 found[anomaly.event_id] = anomaly
         return sorted(found.values(), key=lambda anomaly: anomaly.timestamp)
-
-
-def _alert(entry: dict[str, Any]) -> FiringAlert:
-    labels = entry["labels"]
-    return FiringAlert(
-        name=labels["alertname"],
-        service=labels.get("service_name", ""),
-        side=labels.get("side", ""),
-        starts_at=datetime.fromisoformat(entry["startsAt"]),
-        summary=entry["annotations"].get("summary", ""),
-    )
 
 
 def _runs(series: dict[str, Any]) -> list[tuple[str, datetime, datetime]]:

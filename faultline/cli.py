@@ -123,9 +123,29 @@ def status() -> int:
     orphans = stack.unsupervised()
     if orphans:
         click.echo(f"no supervisord looks after {orphans}: ./run up repairs, ./run down stops")
+    _show_firing_alerts(rows)
     _show_recent_anomalies(rows)
     expected = {program.name for program in stack.expected()}
     return 0 if all(row.state == "up" for row in rows if row.name in expected) else NOT_UP
+
+
+def _show_firing_alerts(rows: Sequence[ProgramStatus]) -> None:
+    from httpx import HTTPError
+
+    from faultline.alerts import firing_alerts
+    from faultline.config import Ports
+    from faultline.recent import printable
+
+    if not any(row.name == "alertmanager" and row.state == "up" for row in rows):
+        return
+    try:
+        alerts = [a for a in firing_alerts(Ports.from_env(os.environ).alertmanager) if a.name != "Watchdog"]
+    except HTTPError as error:
+        click.echo(f"\nAlertmanager did not say what fires: {error}")
+        return
+    click.echo("\nfiring:" if alerts else "\nno alert fires")
+    for alert in alerts:
+        click.echo(f"  {alert.starts_at.astimezone():%H:%M:%S}  {alert.name}: {printable(alert.summary)}")
 
 
 def _show_recent_anomalies(rows: Sequence[ProgramStatus]) -> None:

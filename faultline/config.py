@@ -150,6 +150,13 @@ def kafka_bootstrap(environ: Environ) -> str:
     return environ.get("FAULTLINE_KAFKA", f"127.0.0.1:{Ports.from_env(environ).kafka}")
 
 
+def _max_line_bytes(environ: Environ) -> int:
+    value = read_int(environ, "FAULTLINE_MAX_LINE_BYTES", 256 * 1024, 1024)
+    if value > 2 * 1024 * 1024:
+        raise ConfigError("FAULTLINE_MAX_LINE_BYTES", value, "at most 2097152 (2 MiB)")
+    return value
+
+
 @dataclass(frozen=True)
 class FeederConfig:
     """Settings of the feeder."""
@@ -173,8 +180,9 @@ class FeederConfig:
             state=paths.home / "feeder" / "offsets.json",
             host_name=environ.get("FAULTLINE_HOST_NAME", "localhost"),
             metrics_port=Ports.from_env(environ).feeder,
-            # Escaped control characters grow six times: 256 KiB stays below the topic's message limit.
-            max_line_bytes=read_int(environ, "FAULTLINE_MAX_LINE_BYTES", 256 * 1024, 1024),
+            # Escaped control characters grow six times: 256 KiB stays below the topic's message limit. A piece of a
+            # longer line goes to logs-dead-letter as it is, so that limit bounds the setting, too.
+            max_line_bytes=_max_line_bytes(environ),
             poll_seconds=read_float(environ, "FAULTLINE_FEEDER_POLL_SECONDS", 0.1, 0.01),
         )
 

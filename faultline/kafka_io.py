@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from faultline.errors import ConfigError, SinkUnavailable
 
+QUIET = 3  # syslog level of librdkafka's own lines: errors only
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # equals max.message.bytes in kafka/topics.yaml
 
 
@@ -35,7 +36,7 @@ def make_producer(bootstrap: str, client_id: str) -> Producer:
             "message.max.bytes": MAX_MESSAGE_BYTES,
             "queue.buffering.max.kbytes": 65536,
             "queue.buffering.max.messages": 100_000,
-            "log_level": 3,
+            "log_level": QUIET,
         },
         logger=logging.getLogger("kafka"),
     )
@@ -44,13 +45,15 @@ def make_producer(bootstrap: str, client_id: str) -> Producer:
 def read_topic(bootstrap: str, topic: str, idle_seconds: float = 10.0) -> Iterator[Message]:
     """Yield every message now in the topic, from the beginning to the end offsets seen at the start.
 
-    Joins no consumer group and commits nothing. Raises SinkUnavailable when nothing comes for `idle_seconds`.
+    Joins no consumer group and commits nothing. Raises SinkUnavailable when nothing comes for `idle_seconds`, or
+    when there is no such topic.
     """
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
             "group.id": "faultline-read-topic",
             "enable.auto.commit": False,
+            "log_level": QUIET,
             "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
         }
     )
@@ -78,7 +81,8 @@ def read_topic(bootstrap: str, topic: str, idle_seconds: float = 10.0) -> Iterat
 
 def last_messages(bootstrap: str, topic: str, count: int) -> list[Message]:
     """Return up to `count` last messages of a topic with one partition; empty when nothing answers in 5 s."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "faultline-last", "enable.auto.commit": False})
+    settings = {"bootstrap.servers": bootstrap, "group.id": "faultline-last", "enable.auto.commit": False}
+    consumer = Consumer({**settings, "log_level": QUIET})
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=5)
         if high == low:
@@ -94,7 +98,10 @@ def last_messages(bootstrap: str, topic: str, count: int) -> list[Message]:
 
 def _end_offsets(consumer: Consumer, topic: str) -> dict[int, int]:
     """Return the end offset of each partition that holds at least one message."""
-    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    found = consumer.list_topics(topic, timeout=10).topics[topic]
+    if found.error is not None:
+        raise SinkUnavailable(f"{topic}: the broker has no such topic", 1)
+    partitions = found.partitions
     ends: dict[int, int] = {}
     for partition in partitions:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
@@ -128,7 +135,7 @@ def declared_topics(path: Path) -> list[NewTopic]:
 
 def create_topics(bootstrap: str, topics: list[NewTopic]) -> list[str]:
     """Create the topics that are missing and return their names; what exists is left as it is."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": QUIET})
     created = []
     for name, future in admin.create_topics(topics, request_timeout=30).items():
         try:

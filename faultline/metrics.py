@@ -57,6 +57,10 @@ class FeederMetrics:
             registry=registry,
         )
 
+    def count_source_error(self, source_type: str) -> None:
+        """Count one read that failed; may be called from any thread."""
+        self.source_errors.labels(source_type).inc()
+
 
 class StreamMetrics:
     """What the streaming job has read and what became of it: read = scored + dead-lettered."""

@@ -160,7 +160,8 @@ def format_timestamp(moment: datetime) -> str:
     >>> format_timestamp(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     '2026-01-02T03:04:05.000000Z'
     """
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime: it writes the year 1, the zero time of some loggers, with one digit.
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def make_event_id(host_name: str, path: str, offset: int, line: bytes) -> str:

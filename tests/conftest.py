@@ -13,11 +13,16 @@ from uuid import uuid4
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from hypothesis import HealthCheck, settings
 
 from faultline.config import Paths, Ports
 from faultline.kafka_io import create_topics
 
 TopicFactory = Callable[..., str]
+
+# Time limits measure how busy the machine is, not whether the code is right.
+settings.register_profile("faultline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("faultline")
 
 
 def require_java() -> None:
