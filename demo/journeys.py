@@ -10,8 +10,9 @@ from typing import Any, Final
 from demo.catalogue import CATALOGUE, CATEGORIES, PAGE_SIZE
 
 SEARCHES: Final = ("steel kettle", "tent", "blue lamp", "wooden bowl", "garden", "knife", "backpack", "sofa", "teapot")
-MISSING: Final = ("/sale/spring-2019", "/favicon.ico", "/wp-login.php", "/products/990", "/old/catalogue.html")
+MISSING: Final = ("/sale/spring-2019", "/wp-login.php", "/products/990", "/old/catalogue.html")
 MISSING_SHARE: Final = 0.15  # of visits
+ICON_SHARE: Final = 0.2  # of visits: browsers ask for it once
 BUYER_SHARE: Final = 0.7
 MAX_CUSTOMER: Final = 99_999
 
@@ -30,6 +31,8 @@ class Request:
 def plan_visit(rng: random.Random) -> Iterator[Request]:
     """Yield the requests of one visit: look around, perhaps search, perhaps buy, perhaps follow a dead link."""
     yield Request("GET", "/", "home")
+    if rng.random() < ICON_SHARE:
+        yield Request("GET", "/favicon.ico", "icon", expected=(404,))
     if rng.random() < 0.6:
         yield _list_page(rng)
     if rng.random() < 0.4:

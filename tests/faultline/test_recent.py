@@ -1,0 +1,31 @@
+"""The last abnormal lines, as a terminal may show them."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import Producer
+
+from faultline.recent import printable, recent_anomalies
+from tests.conftest import TopicFactory
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    assert printable("a\x1b[2Jb\r\nc\u202e") == "a?[2Jb??c?"
+
+
+@pytest.mark.integration
+def test_last_lines_oldest_first_and_bad_records_are_said(kafka_bootstrap: str, topics: TopicFactory) -> None:
+    topic = topics("anomalies")
+    assert recent_anomalies(kafka_bootstrap, topic, 5) == []
+    producer = Producer({"bootstrap.servers": kafka_bootstrap})
+    for number in range(4):
+        producer.produce(topic, b"not json %d" % number)
+    assert producer.flush(30) == 0
+    lines = recent_anomalies(kafka_bootstrap, topic, 2)
+    assert [line.split(":")[0] for line in lines] == [f"{topic}@2", f"{topic}@3"]
+    assert "not_json" in lines[0]
+
+
+@pytest.mark.integration
+def test_no_broker_gives_no_line() -> None:
+    assert recent_anomalies("127.0.0.1:9", "anomalies", 5) == []
