@@ -15,6 +15,7 @@ def test_every_kind_of_request_occurs():
     names = {request.name for visit in visits(1) for request in visit}
     assert names == {
         "home",
+        "icon",
         "product list",
         "search",
         "missing page",
