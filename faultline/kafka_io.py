@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from faultline.errors import ConfigError, SinkUnavailable
 
-QUIET = 3  # syslog level of librdkafka's own lines: errors only
+QUIET = 0  # librdkafka prints nothing of its own: what goes wrong is raised or returned
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # equals max.message.bytes in kafka/topics.yaml
 
 

@@ -12,6 +12,7 @@ from faultline.entry import run
 from faultline.kafka_io import make_producer
 from faultline.metrics import FeederMetrics, serve
 from feeder.delivery import Delivery
+from feeder.finding import Refusals, allow_many_open_files
 from feeder.offsets import load_offsets
 from feeder.polling import Pollers
 from feeder.service import Feeder
@@ -30,9 +31,11 @@ def main(environ: Environ) -> None:
     registry = CollectorRegistry()
     metrics = FeederMetrics(registry)
     serve(registry, config.metrics_port)
+    allow_many_open_files()
     delivery = Delivery(make_producer(config.bootstrap, "feeder"), config.topics, metrics)
-    watcher = Watcher(files, stored, config.max_line_bytes)
-    Feeder(config, watcher, Pollers(polled, config.host_name), delivery, metrics).run(stop.is_set)
+    watcher = Watcher(files, stored, config.max_line_bytes, refusals=Refusals(metrics.count_source_error))
+    pollers = Pollers(polled, config.host_name, metrics.count_source_error)
+    Feeder(config, watcher, pollers, delivery, metrics).run(stop.is_set)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final, Protocol
+
+from confluent_kafka import KafkaException
 
 from faultline.config import Topics
 from faultline.errors import SinkUnavailable
 from faultline.metrics import FeederMetrics
-from faultline.records import Event, make_event_id
+from faultline.records import Event
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +42,14 @@ class Delivery:
         self._last_complaint = monotonic()
         self._refused = ""
         self._stopping: Callable[[], bool] = lambda: False
+        self._waiting: Callable[[], None] = lambda: None
 
-    def give_up_when(self, stopping: Callable[[], bool]) -> None:
-        """Stop waiting for a full queue once `stopping()`: what was not handed over is read again next time."""
-        self._stopping = stopping
+    def while_full(self, stopping: Callable[[], bool], waiting: Callable[[], None]) -> None:
+        """Call `waiting` while the queue is full, and give up once `stopping()`: the line is read again next time."""
+        self._stopping, self._waiting = stopping, waiting
 
-    def send(self, event: Event, acknowledge: Callable[[], None]) -> bool:
-        """Hand a record to the producer; False when asked to stop while its queue was full."""
+    def send(self, event: Event, value: bytes, acknowledge: Callable[[], None]) -> bool:
+        """Hand a record, `value` on the wire, to the producer; False when asked to stop before it was taken."""
         kind = event.source_type.value
         self._metrics.lines_read.labels(kind).inc()
 
@@ -54,10 +57,11 @@ class Delivery:
             self._metrics.records_acknowledged.labels(kind).inc()
             acknowledge()
 
-        return self._produce(self._topics.logs, event.to_bytes(), event.service_name, {}, done)
+        return self._produce(self._topics.logs, value, event.service_name, {}, done)
 
     def set_aside(self, data: bytes, headers: Mapping[str, str], acknowledge: Callable[[], None]) -> bool:
-        """Send a piece of a line that is too long to topic logs-dead-letter, its bytes as they are."""
+        """Send a line (or a piece of one) that cannot be a record to topic logs-dead-letter, its bytes as they are."""
+        self._metrics.lines_read.labels(headers["source_type"]).inc()
         self._metrics.dead_lettered.labels(headers["source_type"], headers["reason"]).inc()
         return self._produce(self._topics.dead_letter, data, headers["service_name"], headers, acknowledge)
 
@@ -79,7 +83,10 @@ class Delivery:
                     return True
                 except BufferError:
                     pass
+                except KafkaException as error:
+                    raise SinkUnavailable(f"{topic}: the producer cannot go on: {error}", COMPLAIN_SECONDS) from error
             self._producer.poll(0.1)
+            self._waiting()
             self._complain()
         return False
 
@@ -105,14 +112,3 @@ class Delivery:
     def close(self, seconds: float) -> int:
         """Wait for acknowledgements; return how many records are left without."""
         return self._producer.flush(seconds)
-
-
-def long_line_headers(
-    event_place: tuple[str, str, int], kind: str, service: str, data: bytes
-) -> Iterator[tuple[str, str]]:
-    """Yield the headers of a piece of a long line; `event_place` is host, path and offset."""
-    host, path, offset = event_place
-    yield from (("reason", "line_too_long"), ("source_type", kind), ("service_name", service))
-    yield "detail", "a piece of a line longer than FAULTLINE_MAX_LINE_BYTES; pieces follow each other by offset"
-    yield from (("log.file.path", path), ("log.file.offset", str(offset)))
-    yield "event_id", make_event_id(host, path, offset, data)

@@ -42,9 +42,7 @@ class Refusals:
     def _log_once(self, path: str, source: FileSource, reason: str) -> None:
         if self._said.get(path) != reason:
             self._said[path] = reason
-            # The default handler of logging cannot print what is no UTF-8.
-            shown = path.encode(errors="backslashreplace").decode()
-            logger.warning("not read: %s", reason, extra={"path": shown, "source_type": source.source_type.value})
+            logger.warning("not read: %s", reason, extra={"path": path, "source_type": source.source_type.value})
 
     def forget(self, path: str) -> None:
         """Note that the path can be read now."""

@@ -32,6 +32,9 @@ _MEASURES: Final = {
     "request_time": "http.server.request.duration_seconds",
     "upstream_response_time": "upstream.response.duration_seconds",
 }
+_NAMED: Final = frozenset(
+    {*_ATTRIBUTES, *_MEASURES, "method", "uri", "timestamp", "msec", "time", "request", "traceparent", "trace_id"}
+)
 
 
 def parse_json(origin: Origin, line: bytes) -> Event:
@@ -46,19 +49,27 @@ def parse_json(origin: Origin, line: bytes) -> Event:
 
 def parse_combined(origin: Origin, line: bytes) -> Event:
     """Return the record of a `combined` (or `common`) line."""
-    match = _COMBINED.match(decode_text(line))
+    text = decode_text(line)
+    match = _COMBINED.match(text)
     if match is None:
         return plain_event(origin, line, "not in nginx's combined format")
     fields: dict[str, Any] = dict(match.groupdict(default=""))
     fields["timestamp"] = _clf_time(fields["time"])
     method, _, rest = fields["request"].partition(" ")
-    return _event(origin, line, method or "-", rest.rpartition(" ")[0] or rest or "-", fields)
+    uri, _, protocol = rest.rpartition(" ")
+    fields["network.protocol.version"] = protocol.removeprefix("HTTP/") if uri else ""
+    fields["nginx.rest_of_line"] = text[match.end() :].strip()  # of formats that append to `combined`
+    return _event(origin, line, method or "-", uri or rest or "-", fields)
 
 
 def _event(origin: Origin, line: bytes, method: str, uri: str, fields: Mapping[str, Any]) -> Event:
     status = str(fields.get("status") or "")
     path, _, query = uri.partition("?")
     attributes = {name: fields.get(key) for key, name in _ATTRIBUTES.items()}
+    attributes |= {key: value for key, value in fields.items() if key not in _NAMED}
+    tries = fields.get("upstream_response_time")
+    if isinstance(tries, str) and re.search("[,:]", tries):
+        attributes["upstream.response.durations"] = tries
     attributes |= {"http.request.method": method, "url.path": path, "url.query": query}
     return make_event(
         origin,

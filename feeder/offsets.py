@@ -64,7 +64,9 @@ def load_offsets(state: Path) -> list[StoredOffset]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise OffsetsUnreadable(f"{state}: cannot be read ({error.strerror}); make it readable for this user") from error
+        raise OffsetsUnreadable(
+            f"{state}: cannot be read ({error.strerror}); make it readable for this user"
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         text = (
             f"{state}: not an offsets file ({error}); move it away to read all watched files from their beginning"

@@ -27,7 +27,13 @@ MAX_WAITING: Final = 1000  # records not taken yet; above it polling waits
 class Pollers:
     """Polls all sources until closed; `take` gives what has come in."""
 
-    def __init__(self, sources: Sequence[PolledSource], host_name: str) -> None:
+    def __init__(
+        self,
+        sources: Sequence[PolledSource],
+        host_name: str,
+        failed: Callable[[SourceType], None] = lambda _: None,
+    ) -> None:
+        self._failed = failed
         self._events: queue.Queue[Event] = queue.Queue(MAX_WAITING)
         self._closed = threading.Event()
         self._threads = [
@@ -50,9 +56,9 @@ class Pollers:
         self._closed.set()
 
     def _poll(self, source: PolledSource, host_name: str) -> None:
-        with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+        with make_client() as client:
             while not self._closed.wait(source.interval_seconds):
-                event = poll_once(source, host_name, client)
+                event = poll_once(source, host_name, client, failed=self._failed)
                 while not self._closed.is_set():
                     try:
                         self._events.put(event, timeout=1)
@@ -61,33 +67,44 @@ class Pollers:
                         continue
 
 
+def make_client() -> httpx.Client:
+    """Return a client that asks the service itself: no proxy of the environment, nothing compressed."""
+    return httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False, headers={"accept-encoding": "identity"})
+
+
 def poll_once(
     source: PolledSource,
     host_name: str,
     client: httpx.Client,
+    *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    failed: Callable[[SourceType], None] = lambda _: None,
 ) -> Event:
-    """Return the record of one poll; no answer is a record, too."""
+    """Return the record of one poll; no answer is a record, too, and `failed` is told."""
     moment = clock()
     origin = Origin(
         source.source_type, source.service_name, host_name, source.url, int(moment.timestamp() * 1e6), moment
     )
     begin = monotonic()
     try:
-        status, page = _fetch(client, source.url)
-    except (httpx.HTTPError, ValueError) as error:
+        status, page = _fetch(client, source.url, begin + TIMEOUT_SECONDS)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        failed(source.source_type)
         return fastapi_status.unreachable(origin, f"{type(error).__name__}: {error}"[:300], monotonic() - begin)
     seconds = monotonic() - begin
     if source.source_type is SourceType.APP_CONTAINER_METRICS:
-        return app_container_metrics.parse(origin, page, seconds)
+        return app_container_metrics.parse(origin, status, page, seconds)
     return fastapi_status.parse(origin, status, page, seconds)
 
 
-def _fetch(client: httpx.Client, url: str) -> tuple[int, bytes]:
+def _fetch(client: httpx.Client, url: str, deadline: float) -> tuple[int, bytes]:
+    """Return status and page; the client's own time-out counts from each byte, a slow page would never end."""
     with client.stream("GET", url) as response:
-        page = b""
-        for block in response.iter_bytes():
+        page = bytearray()
+        for block in response.iter_raw():
             page += block
             if len(page) > MAX_PAGE_BYTES:
                 raise ValueError(f"page above {MAX_PAGE_BYTES} bytes")
-        return response.status_code, page
+            if monotonic() > deadline:
+                raise httpx.ReadTimeout(f"page not complete after {TIMEOUT_SECONDS:g} s")
+        return response.status_code, bytes(page)

@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+import httpx
 import yaml
 
 from faultline.config import Environ, Paths, Ports
@@ -29,6 +30,7 @@ PARSERS: Final[Mapping[SourceType, Mapping[str, LineParser]]] = {
     SourceType.PUBLIC_CLOUD: {"json": change_events.parse_audit},
 }
 FILE_NAME: Final = "@file"
+MAX_NAME: Final = 256  # characters of a service's name in a record
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,15 @@ class FileSource:
 
     source_type: SourceType
     pattern: str
-    service_name: str  # FILE_NAME: each file's name without suffix
+    service_name: str  # FILE_NAME: each file's name up to its first dot
     parser: LineParser
     from_end: bool
 
     def service_of(self, path: str) -> str:
         """Return the service a file belongs to."""
-        return Path(path).name.split(".")[0] if self.service_name == FILE_NAME else self.service_name
+        if self.service_name != FILE_NAME:
+            return self.service_name
+        return Path(path).name.lstrip(".").split(".")[0] or "unknown"
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def read_sources(path: Path, environ: Environ) -> tuple[list[FileSource], list[P
         content = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigError("FAULTLINE_SOURCES", str(path), f"a readable YAML file ({error.strerror})") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), str(error), "YAML") from error
     entries = content.get("sources") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
@@ -82,6 +86,14 @@ def read_sources(path: Path, environ: Environ) -> tuple[list[FileSource], list[P
 def _names(environ: Environ) -> dict[str, str]:
     ports = {f"PORT_{name.upper()}": str(port) for name, port in vars(Ports.from_env(environ)).items()}
     return {"FAULTLINE_WATCHED": str(Paths.from_env(environ).watched_logs), **ports, **environ}
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host) and 0 < (url.port or 80) <= 65535
 
 
 class _Entry:
@@ -107,17 +119,23 @@ class _Entry:
         parsers = PARSERS[kind]
         form = self._choice("format", *parsers)
         from_end = self._choice("read_from", "beginning", "end") == "end"
-        return FileSource(kind, self._text("path"), self._text("service_name"), parsers[form], from_end)
+        return FileSource(kind, self._text("path"), self._service_name(), parsers[form], from_end)
 
     def _polled(self, kind: SourceType) -> PolledSource:
         self._refuse_unknown("source_type", "service_name", "url", "interval_seconds")
         url = self._text("url")
-        if not url.startswith(("http://", "https://")):
-            raise ConfigError(f"{self._where}: key 'url'", url, "http:// or https://")
+        if not _is_url(url):
+            raise ConfigError(f"{self._where}: key 'url'", url, "http:// or https:// with a host")
         interval = self._entry.get("interval_seconds", 5)
-        if isinstance(interval, bool) or not isinstance(interval, int | float) or interval < 0.1:
-            raise ConfigError(f"{self._where}: key 'interval_seconds'", interval, "a number, at least 0.1")
-        return PolledSource(kind, url, self._text("service_name"), float(interval))
+        if isinstance(interval, bool) or not isinstance(interval, int | float) or not 0.1 <= interval <= 86400:
+            raise ConfigError(f"{self._where}: key 'interval_seconds'", interval, "a number from 0.1 to 86400")
+        return PolledSource(kind, url, self._service_name(), float(interval))
+
+    def _service_name(self) -> str:
+        name = self._text("service_name")
+        if len(name) > MAX_NAME:
+            raise ConfigError(f"{self._where}: key 'service_name'", name, f"at most {MAX_NAME} characters")
+        return name
 
     def _text(self, key: str) -> str:
         value = self._entry.get(key)

@@ -8,19 +8,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from feeder.lines import Line, LineSplitter
+
 CHUNK_BYTES: Final = 256 * 1024  # read per file and round, so that one busy file does not starve the others
 # Tells files apart that begin alike: a start-up banner is shorter than this, or followed by a time.
 FINGERPRINT_BYTES: Final = 1024
-
-
-@dataclass(frozen=True)
-class Line:
-    """Bytes between two newlines; `end` is where the next line starts."""
-
-    offset: int
-    end: int
-    data: bytes
-    too_long: bool = False  # a piece of a line above the limit; pieces follow each other without a gap
 
 
 @dataclass(frozen=True)
@@ -63,11 +55,9 @@ class TailedFile:
         self.key = (status.st_dev, status.st_ino)
         self._head = os.pread(descriptor, FINGERPRINT_BYTES, 0)
         self._max = max_line_bytes
-        self._start = offset  # of the line whose beginning is in `_partial`
-        self._partial = b""
-        self._inside_long_line = self._starts_inside_long_line(offset)
+        self._splitter = LineSplitter(offset, max_line_bytes, inside_long_line=self._is_inside_long_line(offset))
 
-    def _starts_inside_long_line(self, offset: int) -> bool:
+    def _is_inside_long_line(self, offset: int) -> bool:
         """True when reading goes on after a piece of a long line: pieces are as long as a line may be."""
         return offset >= self._max and b"\n" not in os.pread(self.descriptor, self._max, offset - self._max)
 
@@ -79,7 +69,7 @@ class TailedFile:
     @property
     def read_offset(self) -> int:
         """Bytes read so far, a line not finished yet included."""
-        return self._start + len(self._partial)
+        return self._splitter.read_offset
 
     @property
     def unread_bytes(self) -> int:
@@ -101,44 +91,16 @@ class TailedFile:
 
     def start_again(self) -> None:
         """Go on at the beginning of a file that was truncated."""
-        self._start, self._partial, self._inside_long_line = 0, b"", False
+        self._splitter = LineSplitter(0, self._max)
         self._head = os.pread(self.descriptor, FINGERPRINT_BYTES, 0)
 
     def read_lines(self) -> Iterator[Line]:
         """Yield the lines that at most CHUNK_BYTES more bytes complete."""
-        chunk = os.pread(self.descriptor, CHUNK_BYTES, self.read_offset)
-        *whole, self._partial = (self._partial + chunk).split(b"\n")
-        for data in whole:
-            yield from self._finish(data, newline=True)
-        while len(self._partial) > self._max:
-            piece, self._partial = self._partial[: self._max], self._partial[self._max :]
-            yield self._piece(piece)
+        yield from self._splitter.feed(os.pread(self.descriptor, CHUNK_BYTES, self.read_offset))
 
     def read_rest(self) -> Iterator[Line]:
         """Yield a last line without newline: nobody will finish it once the file was rotated away or truncated."""
-        data, self._partial = self._partial, b""
-        if data:
-            yield from self._finish(data, newline=False)
-
-    def _finish(self, data: bytes, *, newline: bool) -> Iterator[Line]:
-        if self._inside_long_line or len(data) > self._max:
-            while len(data) > self._max:
-                yield self._piece(data[: self._max])
-                data = data[self._max :]
-            last = self._line(data, newline=newline, too_long=True)
-            self._inside_long_line = False
-            if last.data:
-                yield last
-            return
-        yield self._line(data, newline=newline, too_long=False)
-
-    def _piece(self, data: bytes) -> Line:
-        self._inside_long_line = True
-        return self._line(data, newline=False, too_long=True)
-
-    def _line(self, data: bytes, *, newline: bool, too_long: bool) -> Line:
-        offset, self._start = self._start, self._start + len(data) + newline
-        return Line(offset, self._start, data if too_long else data.removesuffix(b"\r"), too_long)
+        yield from self._splitter.rest()
 
     def close(self) -> None:
         """Close the descriptor."""

@@ -11,9 +11,10 @@ from time import monotonic
 from typing import Final
 
 from feeder.finding import Key, Refusals, find_files, key_of, names_in, open_regular
+from feeder.lines import Line
 from feeder.offsets import Acknowledged, StoredOffset
 from feeder.sources import FileSource
-from feeder.tail import FileIdentity, Line, TailedFile, start_of_last_line
+from feeder.tail import FileIdentity, TailedFile, start_of_last_line
 
 logger = logging.getLogger(__name__)
 

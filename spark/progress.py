@@ -7,7 +7,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pyspark.sql.streaming.listener import (
@@ -63,8 +63,8 @@ class MetricsListener(StreamingQueryListener):
         for reason, records in Counter(totals["reasons"]).items():
             metrics.dead_lettered.labels(reason).inc(records)
         self._count_anomalies(totals["anomalies"])
-        if totals["oldest"] is not None:
-            metrics.event_delay.set(max(0.0, self._clock() - totals["oldest"].replace(tzinfo=UTC).timestamp()))
+        if totals["oldest_micros"] is not None:
+            metrics.event_delay.set(max(0.0, self._clock() - totals["oldest_micros"] / 1e6))
 
     def _count_anomalies(self, anomalies: list[Mapping[str, Any]]) -> None:
         highest: dict[str, float] = {}
@@ -83,14 +83,14 @@ class MetricsListener(StreamingQueryListener):
             self._metrics.anomalies.labels(self._service(service), DETECTOR).inc(0)
 
     def _set_lag(self, end: str | None, latest: str | None) -> None:
-        if not end or not latest:
-            return
         ends = _offsets(end)
         for partition, offset in _offsets(latest).items():
             self._metrics.lag.labels(partition).set(max(0, offset - ends.get(partition, offset)))
 
 
-def _offsets(text: str) -> dict[str, int]:
-    """Return partition -> offset of the one topic that is read."""
+def _offsets(text: str | None) -> dict[str, int]:
+    """Return partition -> offset of the one topic that is read; nothing when Spark does not know, or says "None"."""
+    if text in (None, "", "None"):
+        return {}
     (offsets,) = json.loads(text).values()
     return dict(offsets)

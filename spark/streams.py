@@ -64,7 +64,7 @@ def observe_outcomes(outcomes: DataFrame) -> DataFrame:
         F.count(F.lit(1)).alias("read"),
         F.count_if(scored).alias("scored"),
         F.count_if(scored & ~F.col("known_template")).alias("unknown"),
-        F.min("observed_timestamp").alias("oldest"),
+        F.min(F.unix_micros("observed_timestamp")).alias("oldest_micros"),  # a time would lose its zone on the way
         F.collect_list(F.when(F.col("is_anomaly"), F.struct("service_name", "score"))).alias("anomalies"),
         F.collect_list("reason").alias("reasons"),
         *by_type,

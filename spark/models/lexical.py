@@ -18,7 +18,7 @@ class LexicalEmbedder:
     """Feature hashing (Weinberger et al. 2009, doi 10.1145/1553374.1553516) of tokens and token pairs."""
 
     def embed(self, texts: Sequence[str]) -> Matrix:
-        """Return float32 [n, 512], rows of length 1 (0 for a text without tokens)."""
+        """Return float32 [n, 512], rows of length 1 (0 where all terms cancel out)."""
         x = np.zeros((len(texts), WIDTH), np.float32)
         for row, text in zip(x, texts, strict=True):
             tokens = text.split(" ")

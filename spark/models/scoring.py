@@ -18,6 +18,9 @@ from spark.models.masking import mask_texts
 from spark.models.semantic import DETECTOR, SemanticModel, Verdict, decide
 
 _SEPARATOR: Final = "\x1f"  # masking leaves no control character in a text
+# Less than a message may have (kafka_io.MAX_MESSAGE_BYTES), so that headers fit beside it. A longer record, which
+# a producer that compresses can bring in, would stop the stream for ever; topic and offset say where it is whole.
+MAX_KEPT_BYTES: Final = 4 * 1024 * 1024 - 16 * 1024
 _MICROSECONDS: Final = pa.timestamp("us", tz="UTC")
 
 OUTCOME_SCHEMA: Final = pa.schema(
@@ -146,7 +149,7 @@ def _reject(errors: Sequence[DecodeError], values: Sequence[bytes | None]) -> pa
     own = {
         "reason": pa.array([error.reason for error in errors], pa.string()),
         "detail": pa.array([error.detail[:500] for error in errors], pa.string()),
-        "record": pa.array([value or b"" for value in values], pa.binary()),
+        "record": pa.array([(value or b"")[:MAX_KEPT_BYTES] for value in values], pa.binary()),
     }
     fields = [field for field in OUTCOME_SCHEMA if field.name not in ("topic", "partition", "offset")]
     return pa.table({f.name: own.get(f.name, pa.nulls(len(errors), f.type)) for f in fields})

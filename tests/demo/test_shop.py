@@ -140,7 +140,6 @@ def test_orders_survive_a_restart(in_shop):
 def test_unanswerable_request_is_refused_with_a_warning(in_shop, log, path, status, text):
     answer = in_shop(lambda shop: shop["storefront"].get(path))
     assert answer.status_code == status
-    assert log.records[-5:], log.messages
     assert any(r.levelno == logging.WARNING and r.getMessage().startswith(text) for r in log.records), log.messages
 
 
