@@ -48,9 +48,10 @@ def _facts(
     intervals: dict[str, list[tuple[str, datetime, datetime]]],
 ) -> dict[str, Any]:
     during = [anomaly for anomaly in anomalies if anomaly.timestamp >= fault.start]
+    at = times.end or fault.end  # one moment for all three: they come from one scrape then, and must add up
     counts = {
-        name: watch.value(f"sum(faultline_events_{metric}_total)") or 0.0
-        for name, metric in (("read", "read"), ("scored", "scored"), ("dead_lettered", "dead_lettered"))
+        name: watch.value(f"sum(faultline_events_{name}_total)", at) or 0.0
+        for name in ("read", "scored", "dead_lettered")
     }
     return {
         **counts,

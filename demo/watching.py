@@ -26,9 +26,10 @@ class Watch:
         """Return the alerts that fire now, first first."""
         return firing_alerts(self._alertmanager_port)
 
-    def value(self, query: str) -> float | None:
-        """Return the first value of an instant query, None when it has no result."""
-        answer = httpx.get(f"{self._prometheus}/api/v1/query", params={"query": query}, timeout=5)
+    def value(self, query: str, at: datetime | None = None) -> float | None:
+        """Return the first value of an instant query, None when it has no result; `at` defaults to now."""
+        params: dict[str, str | float] = {"query": query} | ({} if at is None else {"time": at.timestamp()})
+        answer = httpx.get(f"{self._prometheus}/api/v1/query", params=params, timeout=5)
         answer.raise_for_status()
         result = answer.json()["data"]["result"]
         return float(result[0]["value"][1]) if result else None

@@ -13,7 +13,7 @@ from faultline.kafka_io import make_producer
 from faultline.metrics import FeederMetrics, serve
 from feeder.delivery import Delivery
 from feeder.finding import Refusals, allow_many_open_files
-from feeder.offsets import load_offsets
+from feeder.offsets import load_offsets, saved_at
 from feeder.polling import Pollers
 from feeder.service import Feeder
 from feeder.sources import read_sources
@@ -24,7 +24,7 @@ def main(environ: Environ) -> None:
     """Feed until SIGTERM or SIGINT."""
     config = FeederConfig.from_env(environ)
     files, polled = read_sources(config.sources, environ)
-    stored = load_offsets(config.state)
+    stored, last_saved = load_offsets(config.state), saved_at(config.state)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -33,7 +33,8 @@ def main(environ: Environ) -> None:
     serve(registry, config.metrics_port)
     allow_many_open_files()
     delivery = Delivery(make_producer(config.bootstrap, "feeder"), config.topics, metrics)
-    watcher = Watcher(files, stored, config.max_line_bytes, refusals=Refusals(metrics.count_source_error))
+    refusals = Refusals(metrics.count_source_error)
+    watcher = Watcher(files, stored, config.max_line_bytes, saved_at=last_saved, refusals=refusals)
     pollers = Pollers(polled, config.host_name, metrics.count_source_error)
     Feeder(config, watcher, pollers, delivery, metrics).run(stop.is_set)
 

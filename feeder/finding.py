@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import resource
 import stat
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
 MAX_OPEN_FILES: Final = 65_536
 
+_ROTATION: Final = r"(?:\d[\d._:TZ-]*|old|bak|prev)"
 Key = tuple[int, int]  # device and inode
 
 
@@ -115,6 +117,30 @@ def names_in(folder: Path) -> dict[Key, str]:
     except OSError:
         return {}
     return {key: path for path in paths if (key := key_of(path)) is not None}
+
+
+def rotations_in(folder: Path, name: str, since: float) -> list[str]:
+    """Return the paths that a file `name` may have been rotated to and that were written at or after `since`.
+
+    That is NAME.1, NAME-20260131, NAME.old, and STEM-2026-01-31.log or STEM.1.log for STEM.log; `since` in seconds
+    since 1970. The oldest comes first.
+    """
+    stem, dot, suffix = name.rpartition(".")
+    forms = [rf"{re.escape(name)}[._-]{_ROTATION}"]
+    if stem:
+        forms.append(rf"{re.escape(stem)}[._-]{_ROTATION}{re.escape(dot + suffix)}")
+    found = []
+    for path in names_in(folder).values():
+        if re.fullmatch("|".join(forms), Path(path).name) and (written := _written_at(path)) >= since:
+            found.append((written, path))
+    return [path for _, path in sorted(found)]
+
+
+def _written_at(path: str) -> float:
+    try:
+        return Path(path).stat().st_mtime
+    except OSError:
+        return float("-inf")
 
 
 def allow_many_open_files() -> int:

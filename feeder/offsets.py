@@ -75,6 +75,14 @@ def load_offsets(state: Path) -> list[StoredOffset]:
         raise OffsetsUnreadable(text) from error
 
 
+def saved_at(state: Path) -> float:
+    """Return when the offsets file was written, in seconds since 1970; infinity when there is none."""
+    try:
+        return state.stat().st_mtime
+    except OSError:
+        return float("inf")
+
+
 def save_offsets(state: Path, offsets: list[StoredOffset]) -> None:
     """Replace the offsets file in one step: after a crash it is the old or the new one, whole.
 

@@ -76,7 +76,9 @@ class Feeder:
         return self._lines.send(watched.source, watched.file.path, line, acknowledge)
 
     def _save_when_due(self) -> None:
+        """Look first: a file that is begun and rotated away while the broker is away would never be seen."""
         if monotonic() - self._saved > SAVE_SECONDS:
+            self._watcher.look()
             self.save()
 
     def save(self) -> None:

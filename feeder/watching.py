@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from feeder.finding import Key, Refusals, find_files, key_of, names_in, open_regular
+from feeder.finding import Key, Refusals, find_files, key_of, names_in, open_regular, rotations_in
 from feeder.lines import Line
 from feeder.offsets import Acknowledged, StoredOffset
 from feeder.sources import FileSource
@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 ROTATED_QUIET_SECONDS: Final = 30.0
 # The same for a file that was only renamed: until a new one takes its name, its writer still has this one.
 RENAMED_QUIET_SECONDS: Final = 3600.0
+# Files are looked for, and then offsets saved, twice a second; a file that is older than the last time, with room for
+# coarse clocks, was either known then or rotated before this feeder ever ran.
+LOOK_SLACK_SECONDS: Final = 2.0
 MAX_REMEMBERED: Final = 1000  # files finished whose offset is kept: their new name may match a pattern, too
 
 
@@ -52,18 +55,20 @@ class Read:
 class Watcher:
     """Follows every file the sources' patterns match; memory is bounded by the number of files and their lines."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is read, what is known of it, and what a test sets
         self,
         sources: Sequence[FileSource],
         stored: Sequence[StoredOffset],
         max_line_bytes: int,
         *,
+        saved_at: float = float("inf"),
         refusals: Refusals | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._sources = sources
         self._stored: dict[Key, StoredOffset] = {offset.identity.key: offset for offset in stored}
         self._known_paths = {offset.path for offset in stored}
+        self._saved_at = saved_at
         self._max_line_bytes = max_line_bytes
         self._refusals = refusals or Refusals()
         self._clock = clock
@@ -79,6 +84,7 @@ class Watcher:
         found = find_files(self._sources, self._refusals)
         if self._first_look:
             self._resume_rotated(found)
+            self._follow_unseen_rotations(found)
         for path, source in found.items():
             if key_of(path) not in self._watched:
                 self._open(path, source, path)
@@ -144,6 +150,15 @@ class Watcher:
             unsure = stored.identity.fingerprint_bytes == 0 and path in found
             if path is not None and source is not None and not unsure:
                 self._open(path, source, stored.path, stored.identity)
+
+    def _follow_unseen_rotations(self, found: dict[str, FileSource]) -> None:
+        """Read the files that were begun and rotated away while nobody watched, and copies of those truncated then."""
+        for known in self._known_paths:
+            source = found.get(known) or self._source_of(known)
+            folder, name = Path(known).parent, Path(known).name
+            for path in rotations_in(folder, name, self._saved_at - LOOK_SLACK_SECONDS) if source else ():
+                if source is not None and path not in found and key_of(path) not in self._watched:
+                    self._open(path, source, known)
 
     def _source_of(self, path: str) -> FileSource | None:
         return next((source for source in self._sources if Path(path).match(source.pattern)), None)

@@ -33,4 +33,5 @@ class Program:
     after_ready: Callable[[], None] = lambda: None
     ready_seconds: float = 60.0  # generous: a busy two-core machine takes several times as long as an idle one
     stop_signal: str = "TERM"
+    stop_group: bool = True  # False: the process ends its children itself, in order
     stop_seconds: int = 15

@@ -176,6 +176,7 @@ def _stream(ports: Ports) -> Program:
         ports=(ports.stream,),
         needs=("kafka",),
         tools=("java",),
+        stop_group=False,  # the JVM must outlive the driver's orderly end
         ready_seconds=240,  # the first start fetches the connector
         stop_seconds=40,
     )

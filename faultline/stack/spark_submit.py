@@ -1,7 +1,12 @@
-"""How a job under spark/jobs is submitted: connector, library path, memory and threads in one place."""
+"""How a job under spark/jobs is submitted: connector, library path, memory and threads in one place.
+
+The Python driver is the process that is started, and starts the JVM: so it gets the signals, and can end a stream
+in order. PySpark hands PYSPARK_SUBMIT_ARGS to spark-submit for that JVM; it ends with its driver.
+"""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +45,7 @@ def find_job(job: str) -> Path:
 
 
 def submit_command(job: str, args: Sequence[str], environ: Environ) -> tuple[list[str], dict[str, str]]:
-    """Return argv and environment of the spark-submit for a job; fetches the connector on first use.
+    """Return argv and environment of a job's driver; fetches the connector on first use.
 
     FAULTLINE_SPARK_MASTER (default local[2]) and FAULTLINE_SPARK_DRIVER_MB (default 1024) size it.
     """
@@ -48,21 +53,21 @@ def submit_command(job: str, args: Sequence[str], environ: Environ) -> tuple[lis
 
 
 def submit_file(path: Path, args: Sequence[str], environ: Environ) -> tuple[list[str], dict[str, str]]:
-    """Return argv and environment of the spark-submit for any Python file (benchmarks have their own)."""
+    """Return argv and environment of the driver for any Python file (benchmarks have their own)."""
     scratch = Paths.from_env(environ).home / "spark"
     scratch.mkdir(parents=True, exist_ok=True)
     settings = {**_SETTINGS, "spark.sql.warehouse.dir": str(scratch / "warehouse")}
-    argv = [str(Path(sys.executable).parent / "spark-submit")]
-    argv += ["--master", environ.get("FAULTLINE_SPARK_MASTER", "local[2]")]
-    argv += ["--driver-memory", f"{read_int(environ, 'FAULTLINE_SPARK_DRIVER_MB', 1024, 512)}m"]
-    argv += [
+    options = ["--master", environ.get("FAULTLINE_SPARK_MASTER", "local[2]")]
+    options += ["--driver-memory", f"{read_int(environ, 'FAULTLINE_SPARK_DRIVER_MB', 1024, 512)}m"]
+    options += [
         "--driver-java-options",
         f"-Dlog4j2.configurationFile={(REPOSITORY / 'spark' / 'log4j2.properties').as_uri()}",
     ]
-    argv += ["--jars", ",".join(map(str, connector_jars(environ)))]
+    options += ["--jars", ",".join(map(str, connector_jars(environ)))]
     for key, value in settings.items():
-        argv += ["--conf", f"{key}={value}"]
-    return [*argv, str(path), *args], _job_environment(environ, scratch)
+        options += ["--conf", f"{key}={value}"]
+    submit = shlex.join([*options, "pyspark-shell"])
+    return [sys.executable, str(path), *args], {**_job_environment(environ, scratch), "PYSPARK_SUBMIT_ARGS": submit}
 
 
 def _job_environment(environ: Environ, scratch: Path) -> dict[str, str]:

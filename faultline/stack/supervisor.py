@@ -53,7 +53,7 @@ startsecs={start_seconds}
 startretries=20
 stopsignal={stop_signal}
 stopwaitsecs={stop_seconds}
-stopasgroup=true
+stopasgroup={stop_group}
 killasgroup=true
 redirect_stderr=true
 stdout_logfile=%(here)s/../log/{name}.log
@@ -101,6 +101,7 @@ def configuration(programs: Iterable[Program], socket: Path, user_id: int) -> st
             name=program.name,
             start_seconds=START_SECONDS,
             stop_signal=program.stop_signal,
+            stop_group=str(program.stop_group).lower(),
             stop_seconds=program.stop_seconds,
         )
         for program in programs

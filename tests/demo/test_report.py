@@ -51,7 +51,7 @@ class RecordedWatch:
         begin = START + timedelta(seconds=3 if name == "LogAnomaly" else 15)
         return [("orders", begin, START + timedelta(seconds=30))]
 
-    def value(self, query):
+    def value(self, query, at):
         return {"read": 10.0, "scored": 9.0}.get(query.split("_")[2], 1.0)
 
 
@@ -91,6 +91,6 @@ def test_a_run_in_which_nothing_was_seen_gives_a_report_too(tmp_path, lines):
 
 def test_counts_that_do_not_add_up_are_said_so(tmp_path):
     watch = RecordedWatch([])
-    watch.value = lambda query: {"read": 10.0, "scored": 5.0}.get(query.split("_")[2], 1.0)
+    watch.value = lambda query, at: {"read": 10.0, "scored": 5.0}.get(query.split("_")[2], 1.0)
     write_report(tmp_path, watch, times(), FAULT)
     assert "DOES NOT ADD UP" in (tmp_path / "report.html").read_text()

@@ -296,7 +296,7 @@ def test_anomaly_round_trip_with_sorted_keys_and_six_digits() -> None:
 
 @pytest.mark.parametrize("value", [b"", b"{}", b"\xff", b'{"a":' * 100_000, make_anomaly().to_bytes()[:-2]])
 def test_what_is_no_anomaly_is_refused(value: bytes) -> None:
-    with pytest.raises(DecodeError, match="^not_json: "):
+    with pytest.raises(DecodeError, match=r"^not_json: "):
         Anomaly.from_bytes(value)
 
 

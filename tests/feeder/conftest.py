@@ -16,7 +16,7 @@ from faultline.metrics import FeederMetrics
 from faultline.records import SourceType
 from feeder.delivery import Delivery
 from feeder.finding import Refusals
-from feeder.offsets import load_offsets
+from feeder.offsets import load_offsets, saved_at
 from feeder.origin import Origin
 from feeder.polling import Pollers
 from feeder.service import Feeder
@@ -84,7 +84,8 @@ class Run:
         self.delivery = Delivery(self.producer, Topics(), metrics)
         self.refusals = Refusals(metrics.count_source_error)
         stored = load_offsets(self.config.state)
-        self.watcher = Watcher(sources, stored, max_line, refusals=self.refusals, clock=clock)
+        last = saved_at(self.config.state)
+        self.watcher = Watcher(sources, stored, max_line, saved_at=last, refusals=self.refusals, clock=clock)
         self.pollers = Pollers([], self.config.host_name)
         self.feeder = Feeder(self.config, self.watcher, self.pollers, self.delivery, metrics)
 

@@ -57,7 +57,9 @@ GCP = {
 @pytest.fixture
 def read(make_origin):
     def read(parse, fields):
-        return parse(make_origin("github_commits"), fields if isinstance(fields, bytes) else msgspec.json.encode(fields))
+        return parse(
+            make_origin("github_commits"), fields if isinstance(fields, bytes) else msgspec.json.encode(fields)
+        )
 
     return read
 

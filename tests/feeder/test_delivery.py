@@ -127,7 +127,8 @@ def test_own_limit_bounds_what_is_not_acknowledged(producer, delivery, send, mon
     assert [send(), send(), send()] == [True, True, False]
 
 
-def test_broker_that_is_away_is_said_now_and_then(producer, delivery, send, full, monkeypatch, caplog):
+@pytest.mark.usefixtures("full")
+def test_broker_that_is_away_is_said_now_and_then(delivery, send, monkeypatch, caplog):
     now = [100.0]
     monkeypatch.setattr(module, "monotonic", lambda: now[0])
     delivery._last_complaint = now[0]

@@ -8,7 +8,15 @@ import pytest
 
 from faultline.records import SourceType
 from feeder.app_container_log import parse_plain
-from feeder.finding import Refusals, allow_many_open_files, find_files, key_of, names_in, open_regular
+from feeder.finding import (
+    Refusals,
+    allow_many_open_files,
+    find_files,
+    key_of,
+    names_in,
+    open_regular,
+    rotations_in,
+)
 from feeder.sources import FileSource
 
 
@@ -131,3 +139,21 @@ def test_as_many_files_as_the_hard_limit_allows():
         assert limit == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_names_that_a_file_may_have_been_rotated_to(tmp_path):
+    rotated = ["app.log.1", "app.log.12", "app.log-20260131", "app.log.2026-01-31_10:00", "app.log.old", "app.1.log"]
+    rotated += ["app-2026-01-31.log", "app-2026-01-31T10.log"]
+    others = ["app.log", "app.log.1.gz", "app-worker.log", "app.log.worker", "app2.log", "xapp.log.1", "app.json.1"]
+    for number, name in enumerate([*rotated, *others]):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 1000 + number))
+    assert [Path(path).name for path in rotations_in(tmp_path, "app.log", 0)] == rotated
+    assert [Path(path).name for path in rotations_in(tmp_path, "app.log", 1006)] == rotated[6:]
+    assert rotations_in(tmp_path / "missing", "app.log", 0) == []
+
+
+def test_rotations_of_a_name_without_suffix(tmp_path):
+    for name in ("syslog", "syslog.1", "syslogger", "1"):
+        (tmp_path / name).touch()
+    assert rotations_in(tmp_path, "syslog", 0) == [f"{tmp_path}/syslog.1"]

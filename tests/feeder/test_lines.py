@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,7 +67,7 @@ def test_chunks_do_not_matter_and_nothing_is_lost(parts, data):
     content = b"".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=5)))
     edges = [0, *cuts, len(content)]
-    chunks = [content[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+    chunks = [content[begin:end] for begin, end in pairwise(edges)]
     lines = split(*chunks, rest=True)
     assert lines == split(content, rest=True)
     assert [line.offset for line in lines] == [0, *(line.end for line in lines)][: len(lines)]

@@ -28,7 +28,8 @@ def test_line_without_connection(make_origin):
 
 
 @pytest.mark.parametrize(
-    ("level", "severity"), [("emerg", "FATAL"), ("alert", "FATAL"), ("crit", "FATAL"), ("warn", "WARN"), ("info", "INFO")]
+    ("level", "severity"),
+    [("emerg", "FATAL"), ("alert", "FATAL"), ("crit", "FATAL"), ("warn", "WARN"), ("info", "INFO")],
 )
 def test_levels(make_origin, level, severity):
     line = f"2026/01/02 03:04:05 [{level}] 1#1: x".encode()

@@ -14,9 +14,45 @@ from feeder.sources import PARSERS
 ALL = {f"{kind}-{form}": parse for kind, formats in PARSERS.items() for form, parse in formats.items()}
 # Names that the parsers look for, so that values of every type come to lie under them.
 KEYS = st.sampled_from(
-    "message msg log event time ts timestamp level severity trace_id traceparent exception status x_ms method uri msec"
-    " request_time upstream_response_time head_commit commit author repository id sha ref workflow_run name conclusion"
-    " eventName eventSource errorCode protoPayload methodName userIdentity arn eventTime".split()
+    [
+        "message",
+        "msg",
+        "log",
+        "event",
+        "time",
+        "ts",
+        "timestamp",
+        "level",
+        "severity",
+        "trace_id",
+        "traceparent",
+        "exception",
+        "status",
+        "x_ms",
+        "method",
+        "uri",
+        "msec",
+        "request_time",
+        "upstream_response_time",
+        "head_commit",
+        "commit",
+        "author",
+        "repository",
+        "id",
+        "sha",
+        "ref",
+        "workflow_run",
+        "name",
+        "conclusion",
+        "eventName",
+        "eventSource",
+        "errorCode",
+        "protoPayload",
+        "methodName",
+        "userIdentity",
+        "arn",
+        "eventTime",
+    ]
 )
 VALUES = st.recursive(
     st.none()

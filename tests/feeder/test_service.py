@@ -95,6 +95,26 @@ def test_unread_bytes_grow_while_the_queue_is_full(machine, monkeypatch):
     assert seen[-1] > seen[-2] > seen[-3]
 
 
+def test_file_that_is_rotated_away_while_the_queue_is_full_is_read_later(machine, monkeypatch):
+    monkeypatch.setattr(service, "SAVE_SECONDS", -1.0)
+    machine.write("one\ntwo\n")
+    run = machine.start()
+    run.producer.capacity, run.producer.acknowledging = 1, False
+    asked = []
+
+    def stopping() -> bool:
+        asked.append(1)
+        if len(asked) in (5, 10, 15):
+            machine.path().rename(machine.path(f"app.log.{len(asked)}"))
+            machine.write(f"begun at {len(asked)}\n")
+        if len(asked) == 20:
+            run.producer.capacity, run.producer.acknowledging = 100, True
+        return len(asked) > 60
+
+    run.feeder.run(stopping)
+    assert run.bodies == ["one", "two", "begun at 5", "begun at 10", "begun at 15"]
+
+
 def test_offsets_are_stored_before_a_line_of_a_new_file_is_sent(machine):
     machine.write("one\n")
     run = machine.start()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from time import time
 
 import pytest
 
@@ -236,6 +237,43 @@ def test_rotation_while_nobody_watched(machine):
     assert again.rounds() == ["two", "three", "new"]
     assert paths(again) == {str(machine.path())}
     assert ids(run)[again.records[0]["event_id"]] == "two"
+
+
+def test_three_rotations_while_nobody_watched(machine):
+    machine.write("one\n")
+    machine.start().rounds()
+    for number, text in enumerate(["two\n", "three\n", "four\nhalf"]):
+        machine.write(text)
+        machine.path().rename(machine.path(f"app.log.{number}"))
+    machine.write("new\n")
+    again = machine.start()
+    assert sorted(again.rounds()) == sorted(["two", "three", "four", "new"])
+    assert paths(again) == {str(machine.path())}
+    machine.now += ROTATED_QUIET_SECONDS + 1
+    again.rounds()
+    machine.now += ROTATED_QUIET_SECONDS + 1
+    assert again.rounds(2)[-1] == "half"
+    assert machine.start().rounds() == []
+
+
+def test_rotation_from_before_the_first_run_is_never_read(machine):
+    machine.write("old\n", "app.log.1")
+    os.utime(machine.path("app.log.1"), (0, time() - 3600))
+    machine.write("one\n")
+    assert machine.start().rounds() == ["one"]
+    assert machine.start().rounds() == []
+
+
+def test_copytruncate_while_nobody_watched(machine):
+    machine.write("one\n")
+    run = machine.start()
+    run.rounds()
+    machine.write("two\n")
+    machine.path("app.log.1").write_bytes(machine.path().read_bytes())
+    machine.path().write_text("three\n")
+    again = machine.start()
+    assert sorted(again.rounds()) == sorted(["one", "two", "three"])
+    assert set(ids(run)) <= set(ids(again))
 
 
 @pytest.mark.parametrize("content", ["", "one\ntwo\n"])

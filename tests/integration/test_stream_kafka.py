@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -77,6 +79,18 @@ def until(found: Callable[[], Any], accept: Callable[[Any], bool], what: str, se
     return last
 
 
+def group_members(group: int) -> list[str]:
+    """Return the processes that still live in a process group."""
+    members = []
+    for process in psutil.process_iter(["name", "status"]):
+        try:
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                members.append(process.info["name"])
+        except ProcessLookupError:
+            continue
+    return members
+
+
 class Pipeline:
     """Topics of one stream, what was sent to them, and the job between them."""
 
@@ -117,16 +131,21 @@ class Pipeline:
 
     @contextmanager
     def running(self, ending: signal.Signals = signal.SIGTERM, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run the job; at the end it gets a signal, and ends."""
+        """Run the job; at the end its group gets a signal, as the stack sends it, and no process stays."""
         argv, environ = submit_command("semantic_inference", (), {**self.environ, **settings})
-        with self.log.open("ab") as log, subprocess.Popen(argv, env=environ, stdout=log, stderr=log) as process:
+        with (
+            self.log.open("ab") as log,
+            subprocess.Popen(argv, env=environ, stdout=log, stderr=log, start_new_session=True) as process,
+        ):
             try:
                 until(self.metrics, lambda found: bool(found) or process.poll() is not None, "the job's metrics")
+                assert process.poll() is None, self.log.read_text()[-3000:]
                 yield process
+                assert process.poll() is None, self.log.read_text()[-3000:]
             finally:
-                process.send_signal(ending)
-                status = process.wait(60)
-        assert status == (0 if ending is signal.SIGTERM else -ending), self.log.read_text()[-3000:]
+                os.killpg(process.pid, ending)
+                process.wait(60)
+                until(lambda: group_members(process.pid), lambda left: not left, "the end of the job", 30)
 
     def metrics(self) -> dict[str, float]:
         """Return the sum of each metric over its labels; nothing when the job does not answer."""
@@ -264,8 +283,6 @@ def test_a_hostile_record_is_set_aside_or_scored_and_the_stream_goes_on(stream: 
 
 
 def test_a_record_that_only_compression_brings_in_does_not_stop_the_stream(stream: Pipeline) -> None:
-    from confluent_kafka import Producer
-
     settings = {
         "bootstrap.servers": stream.config.bootstrap,
         "compression.type": "lz4",
