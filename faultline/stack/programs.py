@@ -149,6 +149,8 @@ def _prometheus(environ: Environ, ports: Ports) -> Program:
             f"--storage.tsdb.path={paths.home / 'prometheus'}",
             "--storage.tsdb.retention.time=7d",
             "--storage.tsdb.retention.size=1GB",
+            # An alert sent before Alertmanager was up is sent again now, not after the default minute.
+            "--rules.alert.resend-delay=5s",
         ),
         probe=http_ok(ports.prometheus, "/-/ready"),
         ports=(ports.prometheus,),

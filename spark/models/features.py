@@ -22,13 +22,8 @@ def event_text(event: Event) -> str:
 
     Status codes are spelled out (`status=Bad-Gateway`): they carry meaning, and digits will be masked.
     """
-    if event.source_type is SourceType.NGINX_ACCESS:
-        text = _access_text(event)
-    elif event.source_type is SourceType.APP_CONTAINER_METRICS:
-        text = "metrics sample"  # its numbers are for the structured detector
-    else:
-        text = _message_text(event)
-    return text[:MAX_TEXT_CHARS]
+    is_access = event.source_type is SourceType.NGINX_ACCESS
+    return (_access_text(event) if is_access else _message_text(event))[:MAX_TEXT_CHARS]
 
 
 def status_token(code: str) -> str:

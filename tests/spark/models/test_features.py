@@ -74,8 +74,16 @@ def test_a_status_word_survives_masking() -> None:
 
 
 def test_a_metric_sample_says_nothing_of_its_numbers(event: MakeEvent) -> None:
-    sample = event(source_type=SourceType.APP_CONTAINER_METRICS, body="cpu 5", measures={"cpu": 5.0})
-    assert event_text(sample) == "metrics sample"
+    kind = SourceType.APP_CONTAINER_METRICS
+    few = event(source_type=kind, body="metrics of orders", measures={"cpu": 5.0})
+    many = event(source_type=kind, body="metrics of orders", measures={"cpu": 6.0, "memory": 1.0})
+    assert event_text(few) == event_text(many) == "INFO metrics of orders"
+
+
+def test_a_metrics_page_that_does_not_answer_says_so(event: MakeEvent) -> None:
+    body = "app_container_metrics of orders: unreachable: ConnectError"
+    sample = event(source_type=SourceType.APP_CONTAINER_METRICS, body=body, severity="ERROR")
+    assert event_text(sample) == f"ERROR {body}"
 
 
 def test_the_last_line_of_a_trace_names_the_error(event: MakeEvent) -> None:
