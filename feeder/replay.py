@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -77,13 +78,23 @@ def source_for(kind: str, form: str | None, service: str) -> FileSource:
 
 
 class Replay:
-    """Sends the lines of files through the feeder's parsers; `progress` counts what became of them."""
+    """Sends the lines of files through the feeder's parsers; `progress` counts what became of them.
+
+    `interrupt` once ends the sending, twice the wait for what was sent. It may be called in a signal handler: an
+    exception there would come up inside the Kafka client, which cannot pass it on.
+    """
 
     def __init__(self, delivery: Delivery, host_name: str, max_line_bytes: int, progress: Progress) -> None:
+        self.interrupts = 0
+        delivery.while_full(lambda: self.interrupts > 0, progress.tick)
         self._delivery = delivery
         self._lines = LineSender(delivery, host_name)
         self._max_line_bytes = max_line_bytes
         self._progress = progress
+
+    def interrupt(self) -> None:
+        """Note that the user wants an end."""
+        self.interrupts += 1
 
     def send(self, path: Path, source: FileSource, rate: float | None = None) -> None:
         """Send every line of the file, at most `rate` a second. Raises FileDamaged, once what comes before is sent."""
@@ -92,18 +103,19 @@ class Replay:
             if rate is not None:
                 self._wait_until(due)
                 due += 1 / rate
-            self._lines.send(source, str(path), line, self._progress.acknowledge)
+            if not self._lines.send(source, str(path), line, self._progress.acknowledge):
+                return
             self._progress.sent += 1
             self._progress.tick()
 
     def _wait_until(self, due: float) -> None:
-        while (left := due - monotonic()) > 0:
+        while (left := due - monotonic()) > 0 and not self.interrupts:
             self._delivery.serve(min(left, 0.1))
             self._progress.tick()
 
     def finish(self) -> None:
         """Wait until the broker has every line; raises SinkUnavailable when it refused one."""
-        while self._delivery.close(0.5):
+        while self._delivery.close(0.5) and self.interrupts < 2:
             self._delivery.serve(0)
             self._progress.tick()
         self._delivery.serve(0)
@@ -156,15 +168,15 @@ def replay_file(environ: Environ, file: Path, source: FileSource, rate: float | 
     delivery = Delivery(producer, config.topics, FeederMetrics(CollectorRegistry()))
     progress = Progress(lambda text: click.echo(text, err=True), file.stat().st_size)
     replay = Replay(delivery, config.host_name, config.max_line_bytes, progress)
+    before = signal.signal(signal.SIGINT, lambda *_: replay.interrupt())
     try:
-        try:
-            replay.send(file, source, rate)
-        finally:
-            replay.finish()
-    except KeyboardInterrupt:
-        click.echo(f"interrupted: {progress.text()}", err=True)
+        replay.send(file, source, rate)
+    finally:
+        replay.finish()
+        signal.signal(signal.SIGINT, before)
+    click.echo(f"{'interrupted' if replay.interrupts else 'done'}: {progress.text()}", err=True)
+    if replay.interrupts:
         sys.exit(INTERRUPTED)
-    click.echo(f"done: {progress.text()}", err=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from faultline.stack.scripts import MARKER
 
 TERM_SECONDS = 20.0
 KILL_SECONDS = 5.0
+KILL_ROUNDS = 3
 
 
 def find_leftovers(paths: Paths) -> list[psutil.Process]:
@@ -53,7 +54,8 @@ def _name(process: psutil.Process) -> str:
 def stop_leftovers(paths: Paths) -> list[str]:
     """Terminate, then kill, what is left of the stack; return what was stopped. StackError when one survives."""
     stopped: list[str] = []
-    for seconds, force in ((TERM_SECONDS, False), (KILL_SECONDS, True)):
+    # Killed more than once: a shell may start a child between the look and the signal.
+    for seconds, force in ((TERM_SECONDS, False), *[(KILL_SECONDS, True)] * KILL_ROUNDS):
         left = find_leftovers(paths)
         if not left:
             return stopped

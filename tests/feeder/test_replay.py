@@ -1,4 +1,9 @@
 import gzip
+import os
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -6,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
-from faultline.config import Topics
+from faultline.config import REPOSITORY, Topics
 from faultline.errors import ConfigError, SinkUnavailable
 from faultline.kafka_io import headers_of, read_topic
 from faultline.metrics import FeederMetrics
@@ -167,6 +172,46 @@ def test_wrong_arguments(arguments, text):
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code != 0
     assert text in result.output
+
+
+def test_interrupt_ends_the_sending_and_a_second_one_the_wait(tmp_path, producer, shown):
+    path = tmp_path / "access.log"
+    path.write_bytes(b"".join(LINE % n + b"\n" for n in range(10)))
+    progress = Progress(shown.append, path.stat().st_size)
+    replay = Replay(Delivery(producer, Topics(), FeederMetrics(CollectorRegistry())), "h1", 1024, progress)
+    producer.acknowledging = False
+    real = producer.produce
+
+    def produce(*arguments, **options):
+        real(*arguments, **options)
+        if len(producer.sent) == 3:
+            replay.interrupt()
+
+    producer.produce = produce
+    replay.send(path, source_for("nginx_access", "combined", "s"))
+    assert progress.sent == 3
+    replay.interrupt()
+    replay.finish()
+    assert progress.acknowledged == 0
+
+
+@pytest.mark.integration
+def test_ctrl_c_ends_the_command_without_a_traceback(tmp_path, kafka_bootstrap, topics):
+    path = tmp_path / "shop.log"
+    path.write_bytes(b"".join(LINE % n + b"\n" for n in range(100_000)))
+    environ = os.environ | {
+        "FAULTLINE_KAFKA": kafka_bootstrap,
+        "FAULTLINE_HOME": str(tmp_path / "home"),
+        "FAULTLINE_TOPIC_LOGS": (logs := topics("logs")),
+    }
+    command = [sys.executable, "-m", "feeder.replay", str(path), "--source-type", "nginx_access", "--rate", "500"]
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environ, stderr=subprocess.PIPE, text=True)
+    assert " lines sent" in process.stderr.readline()  # it is under way
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in rest) == (130, False)
+    sent, acknowledged = re.search(r"interrupted: .* (\d+) lines sent, (\d+) acknowledged", rest).groups()
+    assert int(sent) == int(acknowledged) == len(list(read_topic(kafka_bootstrap, logs)))
 
 
 @pytest.mark.integration

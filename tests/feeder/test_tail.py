@@ -86,6 +86,18 @@ def test_truncation_is_noticed_when_the_file_has_grown_past_its_old_size(path, f
     assert file.was_rewritten()
 
 
+def test_file_that_was_opened_empty_gets_its_fingerprint_as_it_grows(path, follow):
+    path.write_bytes(b"")
+    file = follow()
+    append(path, b"one\n")
+    assert not file.was_rewritten()
+    list(file.read_lines())
+    assert file.identity.fingerprint_bytes == 4
+    os.truncate(path, 0)
+    append(path, b"another and longer\n")
+    assert file.was_rewritten()
+
+
 def test_growth_is_no_truncation(path, follow):
     path.write_bytes(b"")
     file = follow()

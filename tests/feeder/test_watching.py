@@ -141,6 +141,26 @@ def test_rotated_file_whose_new_name_matches_is_not_sent_twice(machine):
     assert run.rounds() == ["one", "new", "late"]
 
 
+def test_line_written_in_the_moment_a_rotated_file_would_be_finished_is_read(machine):
+    machine.write("one\n")
+    run = machine.start()
+    run.rounds()
+    machine.path().rename(machine.path("app.log.1"))
+    machine.write("new\n")
+    run.rounds()
+    machine.now += ROTATED_QUIET_SECONDS + 1
+    late = ["late\n"]
+
+    def clock() -> float:
+        """Asked between the last read and the end."""
+        if late:
+            machine.write(late.pop(), "app.log.1")
+        return machine.now
+
+    run.watcher._clock = clock
+    assert run.rounds(2) == ["one", "new", "late"]
+
+
 def test_two_rotations_at_once(machine):
     machine.write("one\n")
     run = machine.start()
@@ -237,6 +257,19 @@ def test_rotation_while_nobody_watched(machine):
     assert again.rounds() == ["two", "three", "new"]
     assert paths(again) == {str(machine.path())}
     assert ids(run)[again.records[0]["event_id"]] == "two"
+
+
+def test_unread_end_is_found_under_any_name_however_old_it_is(machine):
+    machine.write("one\ntwo\n")
+    run = machine.start()
+    run.producer.acknowledging = False
+    run.rounds()
+    run.producer.acknowledge(slice(0, 1))
+    run.feeder.save()
+    machine.path().rename(machine.path("put-aside.txt"))
+    os.utime(machine.path("put-aside.txt"), (0, time() - 86400))
+    machine.write("new\n")
+    assert machine.start().rounds() == ["two", "new"]
 
 
 def test_three_rotations_while_nobody_watched(machine):

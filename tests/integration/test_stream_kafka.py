@@ -79,12 +79,12 @@ def until(found: Callable[[], Any], accept: Callable[[Any], bool], what: str, se
     return last
 
 
-def group_members(group: int) -> list[str]:
-    """Return the processes that still live in a process group."""
+def session_members(session: int) -> list[str]:
+    """Return the processes that still live in a session: driver, JVM, Python workers."""
     members = []
     for process in psutil.process_iter(["name", "status"]):
         try:
-            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+            if os.getsid(process.pid) == session and process.info["status"] != psutil.STATUS_ZOMBIE:
                 members.append(process.info["name"])
         except ProcessLookupError:
             continue
@@ -131,7 +131,7 @@ class Pipeline:
 
     @contextmanager
     def running(self, ending: signal.Signals = signal.SIGTERM, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run the job; at the end its group gets a signal, as the stack sends it, and no process stays."""
+        """Run the job; at the end its driver gets a signal, as the stack sends it, and no process stays."""
         argv, environ = submit_command("semantic_inference", (), {**self.environ, **settings})
         with (
             self.log.open("ab") as log,
@@ -143,9 +143,10 @@ class Pipeline:
                 yield process
                 assert process.poll() is None, self.log.read_text()[-3000:]
             finally:
-                os.killpg(process.pid, ending)
-                process.wait(60)
-                until(lambda: group_members(process.pid), lambda left: not left, "the end of the job", 30)
+                process.send_signal(ending)
+                status = process.wait(60)
+                until(lambda: session_members(process.pid), lambda left: not left, "the end of the job", 30)
+        assert status == (0 if ending is signal.SIGTERM else -ending), self.log.read_text()[-3000:]
 
     def metrics(self) -> dict[str, float]:
         """Return the sum of each metric over its labels; nothing when the job does not answer."""
