@@ -18,6 +18,7 @@ from faultline.alerts import FiringAlert
 from faultline.config import REPOSITORY, Paths, Ports, StreamConfig, Topics, kafka_bootstrap
 from faultline.errors import FaultlineError, StackError
 from faultline.recent import printable
+from faultline.records import SourceType
 from faultline.stack.jars import connector_jars
 from faultline.stack.lifecycle import Stack
 from faultline.stack.progress import Progress
@@ -25,6 +26,7 @@ from faultline.stack.training import train
 
 T = TypeVar("T")
 
+CAUGHT_UP_RECORDS = 200  # about a second of the demo's lines
 TARGET = "payments"  # called by orders only: its callers' logs, not its own, tell that it is gone
 
 
@@ -109,7 +111,7 @@ class _Story:
         self._stack.up()
         self._wait_for("the first scored line", self._scored, 120)
         self._times.first_scored = _now()
-        self._wait_for("the stream to catch up", lambda: (self._watch.value(_LAG) or 0) < 200, 120)
+        self._wait_for("the stream to catch up", self._has_caught_up, 120)
 
     def _learn(self) -> None:
         """Learn from all since the start: what a service says when it starts is normal, too."""
@@ -156,7 +158,12 @@ class _Story:
         return not any(alert.name == "LogAnomaly" for alert in self._watch.alerts())
 
     def _scored(self) -> bool:
-        return (self._watch.value(_SCORED_LINES) or 0) > 0
+        kind = SourceType.APP_CONTAINER_LOG
+        return (self._watch.exported("faultline_events_scored_total", source_type=kind) or 0) > 0
+
+    def _has_caught_up(self) -> bool:
+        lag = self._watch.exported("faultline_consumer_lag_records")
+        return lag is not None and lag < CAUGHT_UP_RECORDS
 
     def _report(self, fault: Fault, alert: FiringAlert | None) -> int:
         self._folder.mkdir(parents=True)
@@ -208,10 +215,6 @@ def _fetch_connector(environ: Mapping[str, str]) -> None:
     """Fetch what the jobs will need while there is nothing else to do; the job itself reports a failure."""
     with suppress(FaultlineError):
         connector_jars(environ)
-
-
-_SCORED_LINES = 'sum(faultline_events_scored_total{source_type="app_container_log"})'
-_LAG = "job:faultline_consumer_lag_records:sum"
 
 
 def _now() -> datetime:

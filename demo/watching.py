@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from faultline.alerts import FiringAlert, firing_alerts
 from faultline.config import Ports
@@ -18,6 +19,7 @@ class Watch:
 
     def __init__(self, ports: Ports, bootstrap: str, anomalies_topic: str) -> None:
         self._alertmanager_port = ports.alertmanager
+        self._stream_port = ports.stream
         self._prometheus = f"http://127.0.0.1:{ports.prometheus}"
         self._bootstrap = bootstrap
         self._topic = anomalies_topic
@@ -33,6 +35,19 @@ class Watch:
         answer.raise_for_status()
         result = answer.json()["data"]["result"]
         return float(result[0]["value"][1]) if result else None
+
+    def exported(self, name: str, **labels: str) -> float | None:
+        """Return the sum of a metric on the stream's own page, None when it is not there (yet).
+
+        Prometheus would answer with the last value of an earlier run for five minutes.
+        """
+        try:
+            page = httpx.get(f"http://127.0.0.1:{self._stream_port}/metrics", timeout=5).text
+        except httpx.TransportError:
+            return None
+        samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+        values = [s.value for s in samples if s.name == name and labels.items() <= s.labels.items()]
+        return sum(values) if values else None
 
     def intervals(self, alert: str, start: datetime, end: datetime) -> list[tuple[str, datetime, datetime]]:
         """Return (service, first second, last second) of each time an alert fired, from Prometheus's own record."""
