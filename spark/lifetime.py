@@ -1,4 +1,7 @@
-"""How a streaming query ends: at a micro-batch boundary on SIGTERM or SIGINT, loudly on a fault."""
+"""How a streaming query ends: in order on SIGTERM or SIGINT, loudly on a fault.
+
+The batch that runs is cancelled and comes again at the next start: its anomalies with the same keys.
+"""
 
 from __future__ import annotations
 
