@@ -23,8 +23,7 @@ STALL_SECONDS = 120
 def measure(bench: Workbench) -> Result:
     """Stream EVENTS records with 2,000 templates; sample the memory of the job and its workers every second."""
     templates = standard_templates()
-    if not (bench.paths.models / "semantic" / "champion").exists():
-        bench.train(templates)
+    bench.train(templates)
     environ = bench.topic("memory") | {"FAULTLINE_CHECKPOINT": str(bench.paths.home / "memory-checkpoint")}
     records = list(make_records(DISTINCT, templates))
     topic = environ["FAULTLINE_TOPIC_LOGS"]

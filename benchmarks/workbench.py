@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import tempfile
 from collections import Counter
@@ -18,9 +17,10 @@ import pyarrow as pa
 from confluent_kafka.admin import NewTopic
 
 from benchmarks.events import make_records, make_templates
-from faultline.config import REPOSITORY, Paths, kafka_bootstrap
+from faultline.config import REPOSITORY, Paths, Ports, kafka_bootstrap
 from faultline.kafka_io import create_topics, declared_topics
 from faultline.stack.lifecycle import Stack
+from faultline.stack.prerequisites import is_port_free
 from faultline.stack.progress import Progress
 from faultline.stack.spark_submit import submit_file
 from spark.models.counting import COUNT_SCHEMA, count_batch
@@ -101,11 +101,10 @@ def open_workbench(environ: Mapping[str, str], progress: Progress) -> Iterator[W
 
 
 def free_offset() -> int:
-    """Return a port offset below the ephemeral range whose broker port is free."""
+    """Return a port offset, below the ephemeral range, at which every port of the stack is free."""
     for offset in range(11000, 13000, 50):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", 9092 + offset)) != 0:
-                return offset
+        if all(is_port_free(port + offset) for port in vars(Ports()).values()):
+            return offset
     raise OSError("no free port offset between 11000 and 13000")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from faultline.config import Paths, Ports
 from faultline.kafka_io import create_topics
+from faultline.stack.prerequisites import is_port_free
 
 TopicFactory = Callable[..., str]
 
@@ -38,19 +38,9 @@ def free_port_offset() -> int:
     for _ in range(100):
         # Every port stays below 32768, where the kernel begins to hand out ports to clients.
         offset = random.randrange(2000, 13000)
-        if all(_is_free(int(str(field.default)) + offset) for field in fields(Ports)):
+        if all(is_port_free(int(str(field.default)) + offset) for field in fields(Ports)):
             return offset
     raise AssertionError("no free port offset in 100 tries")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def stack_environ(home: Path) -> dict[str, str]:

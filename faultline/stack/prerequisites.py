@@ -104,7 +104,11 @@ def java_major(output: str) -> int | None:
 
 def check_ports(ports: Mapping[int, str]) -> None:
     """Raise StackError when a port (number -> name of the program that wants it) cannot be bound on 127.0.0.1."""
-    taken = [f"port {port} of {name} is taken by {port_holder(port)}" for port, name in ports.items() if _taken(port)]
+    taken = [
+        f"port {port} of {name} is taken by {port_holder(port)}"
+        for port, name in ports.items()
+        if not is_port_free(port)
+    ]
     if taken:
         raise StackError(
             f"{'; '.join(taken)}. Stop it, or move the whole stack with FAULTLINE_PORT_OFFSET=1000 "
@@ -112,15 +116,16 @@ def check_ports(ports: Mapping[int, str]) -> None:
         )
 
 
-def _taken(port: int) -> bool:
+def is_port_free(port: int) -> bool:
+    """True when a server could bind the port on 127.0.0.1 now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do it: a connection that lingers after a restart is no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            return True
-    return False
+            return False
+    return True
 
 
 def port_holder(port: int) -> str:
