@@ -16,6 +16,8 @@ import click
 
 from faultline.config import REPOSITORY, Paths
 from faultline.errors import FaultlineError, StackError
+from faultline.evaluation_verb import evaluate
+from faultline.model_verbs import mlflow, models, promote
 
 if TYPE_CHECKING:
     from faultline.stack.lifecycle import Stack
@@ -185,7 +187,11 @@ def train_model() -> None:
     from faultline.stack.training import train
 
     train(os.environ, Progress())
-    click.echo("the new model is champion; a running stream takes it at its next start: ./run up")
+    click.echo("the new model is champion; a running stream takes it over within seconds (./run models lists all)")
+
+
+for verb in (models, promote, mlflow):
+    cli.add_command(verb)
 
 
 @cli.command(context_settings=_PASS_THROUGH)
@@ -222,6 +228,9 @@ def check() -> None:
 def bench(args: tuple[str, ...]) -> None:
     """Measure throughput, delay and memory, or only those named."""
     _become_python("-m", "benchmarks", *args)
+
+
+cli.add_command(evaluate)
 
 
 @cli.command(context_settings=_PASS_THROUGH)

@@ -5,52 +5,18 @@ Environment over default; no file is read here. A bad value raises ConfigError b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from math import inf
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
+from faultline.artifact import CHAMPION
 from faultline.errors import ConfigError
+from faultline.settings import aware_time, one_of, read, read_alias, read_float, read_int, read_session_pattern
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 Environ = Mapping[str, str]
-T = TypeVar("T")
-
-
-def read(environ: Environ, key: str, default: T, parse: Callable[[str], T], expected: str) -> T:
-    """Return `parse(environ[key])`, or the default when unset; ConfigError names key, value, expected."""
-    text = environ.get(key)
-    if text is None:
-        return default
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise ConfigError(key, text, expected) from error
-
-
-N = TypeVar("N", int, float)
-
-
-def _at_least(low: N, parse: Callable[[str], N]) -> Callable[[str], N]:
-    def check(text: str) -> N:
-        value = parse(text)
-        if not low <= value < inf:  # not-a-number fails this too
-            raise ValueError(text)
-        return value
-
-    return check
-
-
-def read_int(environ: Environ, key: str, default: int, low: int = 0) -> int:
-    """Return a whole number of at least `low`."""
-    return read(environ, key, default, _at_least(low, int), f"a whole number, at least {low}")
-
-
-def read_float(environ: Environ, key: str, default: float, low: float = 0.0) -> float:
-    """Return a number of at least `low`."""
-    return read(environ, key, default, _at_least(low, float), f"a number, at least {low:g}")
 
 
 @dataclass(frozen=True)
@@ -72,6 +38,7 @@ class Ports:
     node_exporter: int = 9100
     feeder: int = 9108
     stream: int = 9109
+    mlflow: int = 5000
 
     @classmethod
     def from_env(cls, environ: Environ) -> Self:
@@ -120,6 +87,11 @@ class Paths:
         return self.home / "models"
 
     @property
+    def mlflow(self) -> Path:
+        """The embedded model registry: its database, and the artifacts beside it."""
+        return self.home / "mlflow"
+
+    @property
     def checkpoints(self) -> Path:
         return self.home / "checkpoints"
 
@@ -148,6 +120,15 @@ class Topics:
 def kafka_bootstrap(environ: Environ) -> str:
     """Return `host:port` of the broker: FAULTLINE_KAFKA, or the embedded one."""
     return environ.get("FAULTLINE_KAFKA", f"127.0.0.1:{Ports.from_env(environ).kafka}")
+
+
+def registry_uri(environ: Environ) -> str:
+    """Return where MLflow keeps runs and models: FAULTLINE_MLFLOW, or a SQLite file below FAULTLINE_HOME."""
+    return environ.get("FAULTLINE_MLFLOW", f"sqlite:///{Paths.from_env(environ).mlflow / 'mlflow.db'}")
+
+
+def _models(environ: Environ) -> Path:
+    return Path(environ.get("FAULTLINE_MODELS", str(Paths.from_env(environ).models)))
 
 
 def _max_line_bytes(environ: Environ) -> int:
@@ -193,7 +174,10 @@ class StreamConfig:
 
     bootstrap: str
     topics: Topics
-    model: Path
+    model: Path  # the model of a stream that follows no alias; else the local mirror of the alias
+    follows_champion: bool  # false: FAULTLINE_MODEL names one model, and the registry is not asked
+    models: Path
+    champion_poll_seconds: float
     checkpoint: Path
     metrics_port: int
     trigger_seconds: float
@@ -207,46 +191,46 @@ class StreamConfig:
         return cls(
             bootstrap=kafka_bootstrap(environ),
             topics=Topics.from_env(environ),
-            model=Path(environ.get("FAULTLINE_MODEL", str(paths.models / "semantic" / "champion"))),
-            checkpoint=Path(environ.get("FAULTLINE_CHECKPOINT", str(paths.checkpoints / "semantic_inference"))),
+            model=Path(environ.get("FAULTLINE_MODEL", str(_models(environ) / CHAMPION))),
+            follows_champion="FAULTLINE_MODEL" not in environ,
+            models=_models(environ),
+            champion_poll_seconds=read_float(environ, "FAULTLINE_CHAMPION_POLL_SECONDS", 5.0, 0.1),
+            checkpoint=Path(environ.get("FAULTLINE_CHECKPOINT", str(paths.checkpoints / "inference"))),
             metrics_port=Ports.from_env(environ).stream,
             trigger_seconds=read_float(environ, "FAULTLINE_TRIGGER_SECONDS", 0.0),
             # Bounds one micro-batch, and with it memory and the time to a clean stop.
             max_offsets_per_trigger=read_int(environ, "FAULTLINE_MAX_OFFSETS_PER_TRIGGER", 100_000, 1),
             starting_offsets=read(
-                environ, "FAULTLINE_STARTING_OFFSETS", "earliest", _one_of("earliest", "latest"), "earliest or latest"
+                environ, "FAULTLINE_STARTING_OFFSETS", "earliest", one_of("earliest", "latest"), "earliest or latest"
             ),
-            once=read(environ, "FAULTLINE_ONCE", "0", _one_of("0", "1"), "0 or 1") == "1",
+            once=read(environ, "FAULTLINE_ONCE", "0", one_of("0", "1"), "0 or 1") == "1",
         )
 
-
-def _aware_time(text: str) -> datetime | None:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return moment
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        if text not in choices:
-            raise ValueError(text)
-        return text
-
-    return check
+    @property
+    def activations(self) -> Path:
+        """Beside the checkpoint, as its batches are what it decides about; Spark would not know it inside."""
+        return self.checkpoint.with_name(self.checkpoint.name + ".models")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of semantic_preprocessing and semantic_train."""
+    """Settings of the preprocessing and training jobs."""
 
     bootstrap: str
     topics: Topics
     dataset: Path  # Parquet of counted masked lines
-    models: Path  # one folder per version, and the pointer `champion`
+    facts: Path  # Parquet of what services did in each second
+    sessions: Path  # Parquet of what sessions were made of
+    session_pattern: str  # finds the key of a session in a line's text; empty: only ids in fields tie lines together
+    models: Path  # one folder per version, and a pointer per alias
+    encoder: str  # a name of spark/models/encoders.py, or a folder of weights
+    semantic_arm: str  # how lines are compared: by meaning (minilm) or by words (lexical)
+    alias: str  # what the new model becomes
+    base_alias: str  # the model that a later step of training starts from
     calibration_fraction: float
     false_alarms_per_day: float
     since: datetime | None  # learn only from records the broker took at or after this time
+    parameters: Path | None  # what the job tune found best; nothing of it is used unless it is named here
 
     @classmethod
     def from_env(cls, environ: Environ) -> Self:
@@ -258,8 +242,28 @@ class TrainConfig:
             bootstrap=kafka_bootstrap(environ),
             topics=Topics.from_env(environ),
             dataset=Path(environ.get("FAULTLINE_DATASET", str(paths.datasets / "semantic"))),
-            models=Path(environ.get("FAULTLINE_MODELS", str(paths.models / "semantic"))),
+            facts=Path(environ.get("FAULTLINE_FACTS", str(paths.datasets / "structured"))),
+            sessions=Path(environ.get("FAULTLINE_SESSIONS", str(paths.datasets / "sessions"))),
+            session_pattern=read_session_pattern(environ, "FAULTLINE_SESSION_PATTERN"),
+            models=_models(environ),
+            encoder=environ.get("FAULTLINE_ENCODER", "all-MiniLM-L6-v2"),
+            semantic_arm=read(
+                environ, "FAULTLINE_SEMANTIC_ARM", "minilm", one_of("minilm", "lexical"), "minilm or lexical"
+            ),
+            alias=read_alias(environ, "FAULTLINE_ALIAS", CHAMPION),
+            base_alias=read_alias(environ, "FAULTLINE_BASE_ALIAS", CHAMPION),
             calibration_fraction=fraction,
             false_alarms_per_day=read_float(environ, "FAULTLINE_FALSE_ALARMS_PER_DAY", 1.0, 1e-6),
-            since=read(environ, "FAULTLINE_TRAIN_SINCE", None, _aware_time, "a time with zone, 2026-01-31T12:00:00Z"),
+            since=read(environ, "FAULTLINE_TRAIN_SINCE", None, aware_time, "a time with zone, 2026-01-31T12:00:00Z"),
+            parameters=read(environ, "FAULTLINE_PARAMETERS", None, Path, "a file that the job tune wrote"),
         )
+
+    @property
+    def base(self) -> Path:
+        """Folder of the model that structure_train adds to."""
+        return self.models / self.base_alias
+
+    @property
+    def budget_per_detector(self) -> float:
+        """False alarms a day for each of the three detectors: together they keep to the user's budget."""
+        return self.false_alarms_per_day / 3

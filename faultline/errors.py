@@ -32,6 +32,14 @@ class ArtifactError(FaultlineError):
     """A stored model is missing, incomplete, altered, or made by another version."""
 
 
+class FeaturesError(ArtifactError):
+    """A stored model was trained on other features than this code makes."""
+
+
+class RegistryUnavailable(FaultlineError):
+    """The model registry does not answer, or answers with a fault of its own."""
+
+
 class TrainingDataError(FaultlineError):
     """There is too little, or unusable, data to learn from."""
 

@@ -75,7 +75,7 @@ class StreamMetrics:
         )
         self.anomalies = Counter(
             "faultline_anomalies_total",
-            "Lines called abnormal.",
+            "Called abnormal: lines (detector semantic), seconds of a service (structured), sessions (session).",
             ["service_name", "detector"],
             registry=registry,
         )
@@ -102,8 +102,49 @@ class StreamMetrics:
             "From reading a line to its score being exported, slowest line of the last micro-batch.",
             registry=registry,
         )
+        self.services = Gauge("faultline_services", "Services whose windows are kept.", registry=registry)
+        self.late = Gauge(
+            "faultline_late_events", "Lines too late for their window since the state began.", registry=registry
+        )
+        self.left_out = Gauge(
+            "faultline_left_out_events",
+            "Lines of services beyond those whose windows are kept, since the state began.",
+            registry=registry,
+        )
+        self.sessions_open = Gauge("faultline_open_sessions", "Sessions that are not over.", registry=registry)
+        self.sessions_late = Gauge(
+            "faultline_late_sessions",
+            "Sessions not judged because their first line came late, since the state began.",
+            registry=registry,
+        )
+        self.sessions_early = Gauge(
+            "faultline_sessions_closed_early",
+            "Sessions closed before they were over because too many were open, since the state began.",
+            registry=registry,
+        )
+        self.sessions_accepted = Gauge(
+            "faultline_accepted_sessions",
+            "Abnormal sessions that kept coming until they were normal, since the state began.",
+            registry=registry,
+        )
+        self.recoveries = Gauge(
+            "faultline_recoveries",
+            "Lasting changes of a service that became normal, since the state began.",
+            registry=registry,
+        )
+        self.accepted = Gauge(
+            "faultline_accepted_lines",
+            "Lines of templates that were abnormal for so long that they became normal, since the state began.",
+            registry=registry,
+        )
         self.model = Gauge(
             "faultline_model_info", "1 for the model version in use.", ["detector", "version"], registry=registry
+        )
+        self.model_rejected = Counter(
+            "faultline_model_rejected_total",
+            "Champions that were refused; the model in use went on.",
+            ["reason"],
+            registry=registry,
         )
         self.model_trained = Gauge(
             "faultline_model_trained_timestamp_seconds", "When the model in use was trained.", registry=registry

@@ -104,54 +104,26 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return event
 
 
-class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
-    """A line the detector calls abnormal, with what a person needs to judge it."""
-
-    attributes: dict[str, str]
-    body: str
-    detector: str
-    event_id: str
-    host_name: str
-    known_template: bool
-    model_version: str
-    nearest_distance: float
-    nearest_template: str
-    observed_timestamp: Timestamp
-    p_value: float
-    score: float
-    service_name: str
-    severity: Severity
-    source_type: SourceType
-    template: str
-    template_id: str
-    timestamp: Timestamp
-    trace_id: str
-
-    def to_bytes(self) -> bytes:
-        """Return the wire form (see module)."""
-        return encode(self)
-
-    @classmethod
-    def from_bytes(cls, value: bytes) -> Anomaly:
-        """Decode one record of topic `anomalies`; raises DecodeError when it is not one."""
-        try:
-            return _ANOMALY_DECODER.decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise DecodeError("not_json", str(error)) from error
-
-
 _EVENT_DECODER = msgspec.json.Decoder(Event)
-_ANOMALY_DECODER = msgspec.json.Decoder(Anomaly)
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
-def encode(record: Event | Anomaly) -> bytes:
+def encode(record: msgspec.Struct) -> bytes:
     """Return the sorted-key JSON of a record, timestamps with six digits."""
-    fields: dict[str, Any] = {name: getattr(record, name) for name in record.__struct_fields__}
-    for name, value in fields.items():
-        if isinstance(value, datetime):
-            fields[name] = format_timestamp(value)
-    return _ENCODER.encode(fields)
+    return _ENCODER.encode(_plain(record))
+
+
+def _plain(value: Any) -> Any:
+    """Return a record as a dict: msgspec writes times with as few digits as they need."""
+    if isinstance(value, datetime):
+        return format_timestamp(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if not isinstance(value, msgspec.Struct):
+        return value
+    tag = value.__struct_config__.tag
+    fields = {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    return fields | ({"kind": tag} if tag else {})
 
 
 def format_timestamp(moment: datetime) -> str:

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from faultline.config import REPOSITORY, Environ, Paths, read_int
+from faultline.config import REPOSITORY, Environ, Paths
 from faultline.errors import ConfigError
+from faultline.settings import read_int
 from faultline.stack.jars import connector_jars, pyspark_home
 
 JOBS = REPOSITORY / "spark" / "jobs"
@@ -23,7 +24,7 @@ _SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.session.timeZone": "UTC",
-    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.shuffle.partitions": "1",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "5000",
     # A worker that hangs must not hold the stream for ever; idle ones stay, their model is loaded.
     "spark.python.worker.reuse": "true",

@@ -1,8 +1,9 @@
-"""Learn a model from what topic `logs` holds: two Spark jobs, one after the other."""
+"""Learn a model from what topic `logs` holds: four Spark jobs, one after the other."""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from datetime import datetime
 
 from faultline.config import Environ, Paths
@@ -11,19 +12,27 @@ from faultline.stack.progress import Progress
 from faultline.stack.scripts import MARKER
 from faultline.stack.spark_submit import submit_command
 
-JOBS = ("semantic_preprocessing.py", "semantic_train.py")
+CANDIDATE = {"FAULTLINE_ALIAS": "candidate"}
+EXTEND = {"FAULTLINE_BASE_ALIAS": "candidate"}
+# What lines say is learned first, its templates are counted then; only the model with both parts becomes champion.
+JOBS: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("semantic_preprocessing.py", {}),
+    ("semantic_train.py", CANDIDATE),
+    ("structure_preprocessing.py", EXTEND),
+    ("structure_train.py", EXTEND),
+)
 
 
 def train(environ: Environ, progress: Progress, since: datetime | None = None) -> None:
-    """Run both jobs; records that reached the broker before `since` are left out.
+    """Run the jobs; records that reached the broker before `since` are left out.
 
-    The new model becomes champion; a running stream takes it at its next start. Raises StackError with the end of
-    the job's log.
+    The new model becomes champion; a running stream takes it over at a batch boundary. Raises StackError with the end
+    of the job's log.
     """
     limits = {} if since is None else {"FAULTLINE_TRAIN_SINCE": since.isoformat()}
-    for job in JOBS:
+    for job, settings in JOBS:
         with progress.step(f"job {job}"):
-            _run(job, {**environ, **limits})
+            _run(job, {**environ, **settings, **limits})
 
 
 def _run(job: str, environ: Environ) -> None:

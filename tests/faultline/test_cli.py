@@ -8,7 +8,24 @@ from click.testing import CliRunner
 from faultline.cli import cli, main
 from faultline.config import REPOSITORY
 
-VERBS = ["demo", "up", "down", "status", "logs", "train", "spark", "test", "check", "bench", "golden", "clean"]
+VERBS = [
+    "demo",
+    "up",
+    "down",
+    "status",
+    "logs",
+    "train",
+    "models",
+    "promote",
+    "mlflow",
+    "spark",
+    "test",
+    "check",
+    "bench",
+    "evaluate",
+    "golden",
+    "clean",
+]
 
 
 @pytest.fixture(autouse=True)

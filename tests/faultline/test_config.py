@@ -15,7 +15,7 @@ def test_defaults_need_no_environment() -> None:
     stream, train, feeder = StreamConfig.from_env({}), TrainConfig.from_env({}), FeederConfig.from_env({})
     assert stream.bootstrap == train.bootstrap == feeder.bootstrap == "127.0.0.1:9092"
     assert stream.topics == Topics(logs="logs", dead_letter="logs-dead-letter", anomalies="anomalies")
-    assert stream.model == REPOSITORY / ".faultline" / "models" / "semantic" / "champion"
+    assert stream.model == REPOSITORY / ".faultline" / "models" / "champion"
     assert (train.calibration_fraction, train.false_alarms_per_day, train.since) == (0.3, 1.0, None)
     assert feeder.state.is_relative_to(REPOSITORY / ".faultline")
 
@@ -43,6 +43,18 @@ def test_topics_and_broker_are_settable() -> None:
     assert kafka_bootstrap({"FAULTLINE_KAFKA": "broker:9092"}) == "broker:9092"
 
 
+@pytest.mark.parametrize(
+    ("given", "pattern"),
+    [(r"blk_-?\d+", r"(?P<key>blk_-?\d+)"), (r"block (?P<key>\w+)", r"block (?P<key>\w+)"), ("", "")],
+)
+def test_the_pattern_of_session_keys_has_a_group_of_that_name(given: str, pattern: str) -> None:
+    assert TrainConfig.from_env({"FAULTLINE_SESSION_PATTERN": given}).session_pattern == pattern
+
+
+def test_three_detectors_share_the_budget() -> None:
+    assert TrainConfig.from_env({"FAULTLINE_FALSE_ALARMS_PER_DAY": "6"}).budget_per_detector == 2.0
+
+
 def test_a_time_with_zone_is_read() -> None:
     since = TrainConfig.from_env({"FAULTLINE_TRAIN_SINCE": "2026-01-31T12:00:00Z"}).since
     assert since == datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -62,6 +74,14 @@ BAD = [
     (TrainConfig, "FAULTLINE_FALSE_ALARMS_PER_DAY", "nan", "is 'nan', expected a number, at least 1e-06"),
     (TrainConfig, "FAULTLINE_FALSE_ALARMS_PER_DAY", "", "is '', expected a number, at least 1e-06"),
     (TrainConfig, "FAULTLINE_CALIBRATION_FRACTION", "0.95", "is 0.95, expected at most 0.9"),
+    (
+        TrainConfig,
+        "FAULTLINE_SESSION_PATTERN",
+        "(blk_)x",
+        "is '(blk_)x', expected a RE2 expression; its group (?P<key>",
+    ),
+    (TrainConfig, "FAULTLINE_SESSION_PATTERN", "blk_[", "expected a RE2 expression"),
+    (TrainConfig, "FAULTLINE_SESSION_PATTERN", r"(?P<key>a)\1", "expected a RE2 expression"),
     (TrainConfig, "FAULTLINE_TRAIN_SINCE", "yesterday", "is 'yesterday', expected a time with zone"),
     (TrainConfig, "FAULTLINE_TRAIN_SINCE", "2026-01-31T12:00:00", "expected a time with zone, 2026-01-31T12:00:00Z"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -13,15 +13,7 @@ from hypothesis import strategies as st
 
 from faultline import records
 from faultline.errors import DecodeError
-from faultline.records import (
-    DEAD_LETTER_REASONS,
-    MAX_RECORD_BYTES,
-    Anomaly,
-    Event,
-    Severity,
-    SourceType,
-    make_event_id,
-)
+from faultline.records import DEAD_LETTER_REASONS, MAX_RECORD_BYTES, Event, Severity, SourceType, make_event_id
 
 GOOD: dict[str, Any] = {
     "attributes": {},
@@ -258,46 +250,6 @@ def test_one_changed_byte_raises_nothing_but_decode_errors(place: int, byte: int
         Event.from_bytes(bytes(value)).to_bytes()
     except DecodeError as error:
         assert error.reason in DEAD_LETTER_REASONS
-
-
-def make_anomaly(**changes: Any) -> Anomaly:
-    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    fields: dict[str, Any] = {
-        "attributes": {"http.route": "/cart"},
-        "body": "payments failed",
-        "detector": "semantic",
-        "event_id": "e1",
-        "host_name": "localhost",
-        "known_template": False,
-        "model_version": "0123456789ab",
-        "nearest_distance": 0.25,
-        "nearest_template": "INFO order placed",
-        "observed_timestamp": moment,
-        "p_value": 0.001,
-        "score": 0.5,
-        "service_name": "orders",
-        "severity": Severity.ERROR,
-        "source_type": SourceType.APP_CONTAINER_LOG,
-        "template": "ERROR payments failed",
-        "template_id": "ba9876543210",
-        "timestamp": moment,
-        "trace_id": "",
-    }
-    return Anomaly(**{**fields, **changes})
-
-
-def test_anomaly_round_trip_with_sorted_keys_and_six_digits() -> None:
-    anomaly = make_anomaly()
-    fields = json.loads(anomaly.to_bytes())
-    assert Anomaly.from_bytes(anomaly.to_bytes()) == anomaly
-    assert list(fields) == sorted(fields)
-    assert fields["timestamp"] == "2026-01-02T03:04:05.000000Z"
-
-
-@pytest.mark.parametrize("value", [b"", b"{}", b"\xff", b'{"a":' * 100_000, make_anomaly().to_bytes()[:-2]])
-def test_what_is_no_anomaly_is_refused(value: bytes) -> None:
-    with pytest.raises(DecodeError, match=r"^not_json: "):
-        Anomaly.from_bytes(value)
 
 
 def test_event_id_is_the_same_in_every_process_and_version() -> None:

@@ -10,7 +10,7 @@ PROGRAMS = declare_programs({"FAULTLINE_HOME": "/srv/f", "FAULTLINE_PORT_OFFSET"
 def test_every_port_of_the_configuration_belongs_to_one_program() -> None:
     declared = [port for program in PROGRAMS.values() for port in program.ports]
     ports = Ports.from_env({"FAULTLINE_PORT_OFFSET": "100"})
-    assert sorted(declared) == sorted(vars(ports).values())
+    assert sorted([*declared, ports.mlflow]) == sorted(vars(ports).values())  # ./run mlflow is in the foreground
 
 
 def test_needs_name_programs_and_form_no_circle() -> None:
@@ -42,5 +42,5 @@ def test_prometheus_is_bounded_in_time_and_size() -> None:
 def test_the_stream_has_a_model_once_its_folder_exists(tmp_path: Path) -> None:
     environ = {"FAULTLINE_HOME": str(tmp_path)}
     assert not has_model(environ)
-    (tmp_path / "models" / "semantic" / "champion").mkdir(parents=True)
+    (tmp_path / "models" / "champion").mkdir(parents=True)
     assert has_model(environ)

@@ -1,4 +1,4 @@
-"""Training runs two jobs; one that fails is named with the end of what it said, and none outlives its parent."""
+"""Training runs its jobs in order; one that fails is named with the end of its log, and none outlives its parent."""
 
 from __future__ import annotations
 
@@ -33,16 +33,26 @@ def run_instead(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     monkeypatch.setattr(training, "submit_command", command)
 
 
-def test_both_jobs_run_one_after_the_other_and_their_output_is_kept(
+def test_the_jobs_run_one_after_the_other_and_their_output_is_kept(
     environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_instead(monkeypatch, "import os; print(os.environ['JOB'], os.environ.get('FAULTLINE_TRAIN_SINCE'))")
     training.train(environ, Progress(io.StringIO()), since=datetime(2026, 1, 2, tzinfo=UTC))
-    logs = {path.name: path.read_text() for path in (tmp_path / "log").iterdir()}
-    assert logs == {
-        "semantic_preprocessing.log": "semantic_preprocessing.py 2026-01-02T00:00:00+00:00\n",
-        "semantic_train.log": "semantic_train.py 2026-01-02T00:00:00+00:00\n",
-    }
+    logs = sorted((tmp_path / "log").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    jobs = [job for job, _ in training.JOBS]
+    assert [path.read_text() for path in logs] == [f"{job} 2026-01-02T00:00:00+00:00\n" for job in jobs]
+    assert [path.name for path in logs] == [job.replace(".py", ".log") for job in jobs]
+
+
+def test_only_the_last_job_makes_a_champion(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("FAULTLINE_ALIAS", "FAULTLINE_BASE_ALIAS")
+    run_instead(monkeypatch, f"import os; print(*[os.environ.get(name, 'default') for name in {names}])")
+    training.train(environ, Progress(io.StringIO()))
+    said = {path.stem: path.read_text().split() for path in (tmp_path / "log").iterdir()}
+    assert said["semantic_train"][0] == "candidate"
+    assert said["structure_train"] == ["default", "candidate"]
 
 
 def test_a_job_that_fails_is_named_with_the_end_of_its_log(

@@ -1,9 +1,14 @@
-"""Stored models: a folder of JSON, safetensors and ONNX, a manifest of SHA-256 sums, a pointer `champion`."""
+"""Stored models: a folder of JSON, safetensors and ONNX with a manifest of SHA-256 sums, and pointers to folders.
+
+A pointer is a symbolic link beside the folders, the local mirror of an alias of the registry: what needs to know
+whether there is a champion, or which one, need not ask a server.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,7 +16,7 @@ from typing import Any
 from faultline.errors import ArtifactError
 
 MANIFEST = "manifest.json"
-CHAMPION = "champion"
+CHAMPION = "champion"  # alias of the model that streams
 
 
 def write_manifest(folder: Path, **facts: Any) -> str:
@@ -57,16 +62,36 @@ def _check_file(folder: Path, name: str, digest: str) -> None:
 
 
 def publish(folder: Path, models: Path) -> Path:
-    """Move a finished folder to `models/<version>` and point `champion` at it, in one atomic step each."""
+    """Move a finished folder to `models/<version>` in one atomic step; return where it is.
+
+    Raises ArtifactError when the folder is not whole. The same content that is there already is kept; a folder of
+    that version which was altered since is replaced.
+    """
     version: str = read_manifest(folder)["version"]
     target = models / version
-    if not target.exists():  # else the very same content is there already
+    if target.exists() and not _is_whole(target):
+        broken = models / f".broken-{version}-{os.getpid()}"
+        target.rename(broken)
+        shutil.rmtree(broken)
+    if not target.exists():
         folder.rename(target)
-    pointer = models / f".{CHAMPION}-{os.getpid()}"
+    return target
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        read_manifest(folder)
+    except ArtifactError:
+        return False
+    return True
+
+
+def point(models: Path, alias: str, version: str) -> None:
+    """Point `models/<alias>` at a version in one atomic step; the link is relative, so the whole folder may move."""
+    pointer = models / f".{alias}-{os.getpid()}"
     pointer.unlink(missing_ok=True)  # left by a publisher that died; in containers the same id comes back
     pointer.symlink_to(version)
-    pointer.replace(models / CHAMPION)
-    return target
+    pointer.replace(models / alias)
 
 
 def _digest(path: Path) -> str:

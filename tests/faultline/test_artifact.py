@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from faultline.artifact import CHAMPION, MANIFEST, point, publish, read_manifest, write_manifest
 from faultline.errors import ArtifactError
-from spark.models.artifact import CHAMPION, MANIFEST, publish, read_manifest, write_manifest
 
 
 def make_folder(folder: Path, text: str = "state") -> Path:
@@ -97,44 +97,52 @@ def test_a_manifest_that_leads_out_of_the_folder_is_refused(tmp_path: Path, way:
 
 def _sign(folder: Path, files: dict[str, str]) -> None:
     """Write a manifest that is consistent with itself."""
-    from spark.models.artifact import _version
+    from faultline.artifact import _version
 
     (folder / MANIFEST).write_text(json.dumps({"version": _version(files), "files": files}))
 
 
-def test_publishing_moves_the_folder_and_points_champion_at_it(tmp_path: Path) -> None:
+def test_publishing_moves_the_folder(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "work")
     target = publish(folder, tmp_path)
     assert not folder.exists()
-    assert (tmp_path / CHAMPION).resolve() == target
-    assert (tmp_path / CHAMPION).readlink() == Path(target.name)  # relative: the whole folder may move
-    assert read_manifest(tmp_path / CHAMPION)["version"] == target.name
+    assert read_manifest(target)["version"] == target.name
 
 
 def test_publishing_the_same_content_twice_keeps_one(tmp_path: Path) -> None:
     first = publish(make_folder(tmp_path / "work"), tmp_path)
     again = publish(make_folder(tmp_path / "work"), tmp_path)
     assert again == first
-    read_manifest(tmp_path / CHAMPION)
+    read_manifest(first)
 
 
-def test_a_new_champion_leaves_the_old_version_in_place(tmp_path: Path) -> None:
+def test_publishing_repairs_a_version_that_was_altered(tmp_path: Path) -> None:
+    target = publish(make_folder(tmp_path / "work"), tmp_path)
+    (target / "model.json").write_text("altered")
+    assert publish(make_folder(tmp_path / "work"), tmp_path) == target
+    assert read_manifest(target)["version"] == target.name
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_a_folder_that_is_not_whole_is_not_published(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "work", "newer")
+    (folder / "model.json").unlink()
+    with pytest.raises(ArtifactError, match="is missing"):
+        publish(folder, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
+
+
+def test_a_pointer_is_relative_and_moves_from_version_to_version(tmp_path: Path) -> None:
     old = publish(make_folder(tmp_path / "work"), tmp_path)
     new = publish(make_folder(tmp_path / "work", "newer"), tmp_path)
-    assert (tmp_path / CHAMPION).resolve() == new
+    for version in (old, new):
+        point(tmp_path, CHAMPION, version.name)
+        assert (tmp_path / CHAMPION).resolve() == version
+        assert (tmp_path / CHAMPION).readlink() == Path(version.name)
     assert read_manifest(old)["version"] == old.name
 
 
 def test_a_pointer_left_by_a_publisher_that_died_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / f".{CHAMPION}-{os.getpid()}").symlink_to("gone")
-    target = publish(make_folder(tmp_path / "work"), tmp_path)
-    assert (tmp_path / CHAMPION).resolve() == target
-
-
-def test_a_folder_that_is_not_whole_is_not_published(tmp_path: Path) -> None:
-    old = publish(make_folder(tmp_path / "work"), tmp_path)
-    folder = make_folder(tmp_path / "work", "newer")
-    (folder / "model.json").unlink()
-    with pytest.raises(ArtifactError, match="is missing"):
-        publish(folder, tmp_path)
-    assert (tmp_path / CHAMPION).resolve() == old
+    point(tmp_path, CHAMPION, "there")
+    assert (tmp_path / CHAMPION).readlink() == Path("there")
