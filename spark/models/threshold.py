@@ -63,6 +63,22 @@ class ConformalThreshold:
         padded = np.append(self.at_least, 0)
         return np.asarray((1.0 + padded[index]) / (1.0 + self.units), np.float64)
 
+    def surprise(self, scores: Vector) -> npt.NDArray[np.float64]:
+        """Return -log10 p, float64 [n], finite, and still rising above the highest held-out score.
+
+        Up there p knows nothing more, so that every fault would tie. The tail is continued as a Pareto one of index 1,
+        log10(1 + (s - highest) / scale), scale = highest - median: slow enough that no detector with narrow scores
+        drowns the others, and one decade means about as much for each. It orders; beyond the held-out time it is no
+        probability, and `is_anomaly` does not use it. NaN counts as the largest score there is.
+        """
+        largest = float(np.finfo(np.float32).max)
+        s = np.nan_to_num(np.asarray(scores, np.float64), nan=largest, posinf=largest)
+        highest, median = float(self.scores[-1]), float(self.scores[np.sum(2 * self.at_least >= self.units) - 1])
+        scale = highest - median or abs(highest) or 1.0
+        return np.asarray(
+            -np.log10(self.p_values(scores)) + np.log1p(np.maximum(s - highest, 0.0) / scale) / np.log(10)
+        )
+
     def is_anomaly(self, scores: Vector) -> npt.NDArray[np.bool_]:
         """Return bool [n]: p-value at or below `level`, and below 1: what scores like any normal line is normal."""
         p_values = self.p_values(scores)

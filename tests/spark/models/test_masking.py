@@ -27,7 +27,10 @@ EXAMPLES = {
     "ipv6": ("from 2001:db8:0:1:2:3:4:5 to", "from <IP> to"),
     "mac address": ("device 00:1a:2b:3c:4d:5e up", "device <IP> up"),
     "long decimal": ("order 1234567890123 placed", "order <NUM> placed"),
-    "hex": ("at 0x7ffe and deadbeefcafe", "at <HEX> and <HEX>"),
+    "hex": ("at 0x7ffe and 0x12345678", "at <HEX> and <HEX>"),
+    "hex without prefix": ("commit deadbeefcafe and 0123456789ABCDEF", "commit <NUM> and <NUM>"),
+    "address with and without a letter": ("iar 00106ba8, iar 00106570", "iar <NUM>, iar <NUM>"),
+    "long number with and without a sign": ("blk_-1608999687919862906 blk_1608999687919862906", "blk_<NUM> blk_<NUM>"),
     "id": ("article A1234 and 5abcd", "article <ID> and <ID>"),
     "number": ("took 5 of 1,024.5 ms, -3", "took <NUM> of <NUM> ms, <NUM>"),
     "number in a word": ("disk0 is sda1", "disk<NUM> is sda<NUM>"),
@@ -61,6 +64,18 @@ def test_rows_are_independent_and_keep_their_order() -> None:
     texts = [text for text, _ in EXAMPLES.values()]
     assert mask_texts(pa.array(texts, pa.string())).to_pylist() == [expected for _, expected in EXAMPLES.values()]
     assert mask_texts(pa.array([], pa.string())).to_pylist() == []
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
+def test_the_value_of_a_number_does_not_choose_the_template(a: int, b: int) -> None:
+    texts = [f"block blk_{number} of {number} at {number:+d}" for number in (a, b)]
+    assert len(set(mask_texts(pa.array(texts, pa.string())).to_pylist())) == 1
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_the_value_of_an_address_does_not_choose_the_template(a: int, b: int) -> None:
+    texts = [f"iar {number:08x} dear 0x{number:x} at {number:08X}" for number in (a, b)]
+    assert len(set(mask_texts(pa.array(texts, pa.string())).to_pylist())) == 1
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -28,18 +28,36 @@ def test_the_golden_texts_hold_an_empty_and_an_overlong_one() -> None:
     assert max(len(text.split()) for text in GOLDEN["texts"]) > 128
 
 
-def test_the_hash_changes_with_weights_and_tokenizer(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(b"weights")
-    (tmp_path / "tokenizer.json").write_bytes(b"{}")
+@pytest.mark.parametrize("name", minilm.WEIGHT_FILES)
+def test_the_hash_changes_with_weights_configuration_and_tokenizer(tmp_path: Path, name: str) -> None:
+    for file in minilm.WEIGHT_FILES:
+        (tmp_path / file).write_bytes(b"{}")
     before = minilm.encoder_hash(tmp_path)
-    (tmp_path / "tokenizer.json").write_bytes(b"[]")
+    (tmp_path / name).write_bytes(b"[]")
     assert len(before) == 16
     assert minilm.encoder_hash(tmp_path) != before
 
 
-@pytest.mark.parametrize("config", [{"model_type": "roberta"}, {"model_type": "bert", "hidden_act": "relu"}, {}])
-def test_weights_of_another_architecture_are_refused(tmp_path: Path, config: dict[str, str]) -> None:
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ArtifactError, match="expected 'bert' with activation 'gelu'"):
+BAD_CONFIGS = {
+    "another architecture": ('{"model_type": "roberta"}', "model_type is 'roberta', expected 'bert'; use another enc"),
+    "another activation": (
+        '{"model_type": "bert", "hidden_act": "relu"}',
+        "hidden_act is 'relu', expected 'gelu'; use",
+    ),
+    "relative positions": (
+        '{"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "relative_key"}',
+        "position_embedding_type is 'relative_key', expected 'absolute'; use another encoder",
+    ),
+    "nothing": ("{}", "model_type is None, expected 'bert'; use another encoder"),
+    "a page instead of a file": ("<html>", r"not a JSON object \(.+\), expected an encoder's; fetch it again"),
+    "a list": ("[1]", r"not a JSON object \(.+\), expected an encoder's; fetch it again"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CONFIGS)
+def test_weights_of_another_architecture_are_refused(tmp_path: Path, name: str) -> None:
+    config, text = BAD_CONFIGS[name]
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(ArtifactError, match=rf"config\.json: {text}"):
         minilm.build_encoder(tmp_path, tmp_path / "target")
     assert not (tmp_path / "target").exists()

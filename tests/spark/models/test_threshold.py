@@ -120,3 +120,62 @@ def test_exchangeable_units_exceed_the_level_no_more_often_than_it_says(level: f
     assert hits / rounds <= level + bound
     if distinct > n * n:
         assert hits / rounds >= level - bound - 0.002  # few ties
+
+
+anything = scores | st.sampled_from([float("inf"), float("nan"), 3.4e38, -1.0]) | st.floats(width=32)
+
+
+@given(calibration, st.lists(anything, min_size=2, max_size=10))
+def test_surprise_is_finite_and_rises_with_the_score(pairs: list[tuple[float, int]], asked: list[float]) -> None:
+    surprise = fit(pairs).surprise(np.sort(np.array(asked, np.float32)))  # numpy sorts NaN to the end
+    assert np.isfinite(surprise).all()
+    assert (surprise >= 0).all()
+    assert (np.diff(surprise) >= 0).all()
+
+
+@given(calibration, st.lists(scores, min_size=1, max_size=10))
+def test_within_what_normal_time_had_surprise_is_the_p_value(
+    pairs: list[tuple[float, int]], asked: list[float]
+) -> None:
+    threshold, highest = fit(pairs), max(score for score, _ in pairs)
+    x = np.minimum(np.array(asked, np.float32), np.float32(highest))
+    np.testing.assert_allclose(10.0 ** -threshold.surprise(x), threshold.p_values(x))
+
+
+@given(calibration)
+def test_above_it_no_two_scores_tie(pairs: list[tuple[float, int]]) -> None:
+    threshold = fit(pairs)
+    above = np.float32(max(score for score, _ in pairs)) + np.array([0, 1e-3, 1e-2, 0.1, 1, 10, 1e9, 1e30], np.float32)
+    surprise = threshold.surprise(above)
+    assert (np.diff(surprise) > 0).all()
+    assert (threshold.p_values(above[1:]) == 1 / (1 + threshold.units)).all()
+
+
+def test_surprise_counts_decades_of_the_tail() -> None:
+    threshold = fit([(0.0, 9), (0.5, 90), (2.5, 1)])
+    assert threshold.surprise(np.array([2.5, 2.5 + 9 * 2, np.nan, np.inf], np.float32)) == pytest.approx(
+        [np.log10(101 / 2), np.log10(101) + 1, np.log10(101) + 38.23, np.log10(101) + 38.23], abs=0.01
+    )
+
+
+def test_without_a_tail_the_scale_is_the_size_of_the_scores_or_one() -> None:
+    assert fit([(108.0, 99)]).surprise(np.array([108 + 9 * 108], np.float32)) == pytest.approx([2 + 1])
+    assert fit([(0.0, 99)]).surprise(np.array([9], np.float32)) == pytest.approx([2 + 1])
+
+
+eighths = st.integers(0, 24).map(lambda number: number / 8)  # exact in float32, also when scaled by eighths
+
+
+@given(
+    st.lists(st.tuples(eighths, st.integers(1, 5)), min_size=1, max_size=20),
+    st.lists(eighths, min_size=1, max_size=10),
+    st.integers(1, 64).map(lambda number: number / 8),
+    eighths,
+)
+def test_surprise_does_not_depend_on_a_detectors_units(
+    pairs: list[tuple[float, int]], asked: list[float], factor: float, offset: float
+) -> None:
+    pairs = [(0.0, 1 + sum(count for _, count in pairs)), (4.0, 1), *pairs]  # a tail: the median is not the highest
+    x = np.array([*asked, 40.0], np.float32)
+    scaled = fit([(score * factor + offset, count) for score, count in pairs])
+    np.testing.assert_allclose(scaled.surprise(x * np.float32(factor) + np.float32(offset)), fit(pairs).surprise(x))
