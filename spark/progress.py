@@ -20,7 +20,9 @@ from pyspark.sql.streaming.listener import (
 
 from faultline.metrics import BoundedLabel, StreamMetrics
 from spark.models.semantic import DETECTOR
-from spark.streams import OUTCOMES
+from spark.models.session_model import DETECTOR as SESSION
+from spark.models.structured import DETECTOR as STRUCTURED
+from spark.streams import JOINED, OUTCOMES
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,9 @@ class MetricsListener(StreamingQueryListener):
         row = progress.observedMetrics.get(OUTCOMES)
         if row is not None and row["read"]:
             self.count(row.asDict(recursive=True))
+        joined = progress.observedMetrics.get(JOINED)
+        if joined is not None:
+            self.count_joined(joined.asDict(recursive=True))
 
     def onQueryIdle(self, event: QueryIdleEvent) -> None:
         pass
@@ -62,25 +67,45 @@ class MetricsListener(StreamingQueryListener):
                 metrics.scored.labels(name.removeprefix("scored:"), DETECTOR).inc(lines)
         for reason, records in Counter(totals["reasons"]).items():
             metrics.dead_lettered.labels(reason).inc(records)
-        self._count_anomalies(totals["anomalies"])
         if totals["oldest_micros"] is not None:
             metrics.event_delay.set(max(0.0, self._clock() - totals["oldest_micros"] / 1e6))
 
+    def count_joined(self, totals: Mapping[str, Any]) -> None:
+        """Add one micro-batch's anomalies, as `streams.observe_joined` names them."""
+        self._count_anomalies(totals["anomalies"])
+        metrics = self._metrics
+        gauges = {
+            "services": metrics.services,
+            "late": metrics.late,
+            "left_out": metrics.left_out,
+            "recoveries": metrics.recoveries,
+            "accepted": metrics.accepted,
+            "sessions_open": metrics.sessions_open,
+            "sessions_late": metrics.sessions_late,
+            "sessions_early": metrics.sessions_early,
+            "sessions_accepted": metrics.sessions_accepted,
+        }
+        for name, gauge in gauges.items():
+            if totals.get(name) is not None:  # a model without sessions counts none
+                gauge.set(totals[name])
+
     def _count_anomalies(self, anomalies: list[Mapping[str, Any]]) -> None:
-        highest: dict[str, float] = {}
+        highest: dict[tuple[str, str], float] = {}
         for anomaly in anomalies:
-            service = self._service(anomaly["service_name"])
-            self._metrics.anomalies.labels(service, DETECTOR).inc()
-            highest[service] = max(highest.get(service, 0.0), anomaly["score"])
-        for service, score in highest.items():
-            self._metrics.anomaly_score.labels(service, DETECTOR).set(score)
+            labels = (self._service(anomaly["service_name"]), anomaly["detector"])
+            self._metrics.anomalies.labels(*labels).inc()
+            highest[labels] = max(highest.get(labels, 0.0), anomaly["score"])
+        for labels, score in highest.items():
+            self._metrics.anomaly_score.labels(*labels).set(score)
 
     def announce(self, manifest: Mapping[str, Any]) -> None:
         """Export the model in use, and a zero for each service it knows, so that a first anomaly is a rise."""
+        self._metrics.model.clear()  # a champion follows another
         self._metrics.model.labels(DETECTOR, manifest["version"]).set(1)
         self._metrics.model_trained.set(datetime.fromisoformat(manifest["trained_at"]).timestamp())
         for service in manifest["services"]:
-            self._metrics.anomalies.labels(self._service(service), DETECTOR).inc(0)
+            for detector in (DETECTOR, STRUCTURED, SESSION):
+                self._metrics.anomalies.labels(self._service(service), detector).inc(0)
 
     def _set_lag(self, end: str | None, latest: str | None) -> None:
         ends = _offsets(end)

@@ -13,23 +13,26 @@ from pyspark.sql import SparkSession
 from faultline.config import StreamConfig
 from faultline.entry import run
 from faultline.metrics import StreamMetrics, serve
+from faultline.registry import Registry
 from spark import streams
+from spark.champion import ChampionWatch
 from spark.lifetime import await_end
-from spark.models.artifact import read_manifest
 from spark.progress import MetricsListener
 
 
 def main(environ: Mapping[str, str]) -> None:
-    config = StreamConfig.from_env(environ)
-    manifest = read_manifest(config.model)
-    registry = CollectorRegistry()
-    listener = MetricsListener(StreamMetrics(registry))
-    listener.announce(manifest)
+    config, registry = StreamConfig.from_env(environ), CollectorRegistry()
+    metrics = StreamMetrics(registry)
+    listener = MetricsListener(metrics)
+    champion = ChampionWatch(config, Registry.from_env(environ), metrics, listener.announce)
+    model = champion.begin()
     spark = SparkSession.builder.appName("semantic_inference").getOrCreate()
     spark.streams.addListener(listener)
-    outcomes = streams.observe_outcomes(streams.score_events(streams.read_logs(spark, config), config.model.resolve()))
-    query = streams.write_records(streams.to_kafka_records(outcomes, config.topics), config)
+    outcomes = streams.observe_outcomes(streams.score_events(streams.read_logs(spark, config), model))
+    joined = streams.observe_joined(streams.join_services(outcomes, champion.models))
+    query = streams.write_records(streams.to_kafka_records(joined, config.topics), config)
     serve(registry, config.metrics_port)
+    champion.start()
     await_end(query)
 
 

@@ -1,4 +1,4 @@
-"""Learn what is normal from the dataset of semantic_preprocessing; the new model becomes champion.
+"""Learn what is normal from the dataset of semantic_preprocessing; the new model gets the alias, champion by default.
 
 ./run spark semantic_train.py
 """
@@ -11,15 +11,15 @@ from pyspark.sql import SparkSession
 
 from faultline.config import TrainConfig
 from faultline.entry import run
+from faultline.registry import Registry
 from spark.models import semantic_release
-from spark.models.semantic_training import Budget
 
 
 def main(environ: Mapping[str, str]) -> None:
-    config = TrainConfig.from_env(environ)
+    config, registry = TrainConfig.from_env(environ), Registry.from_env(environ)
     spark = SparkSession.builder.appName("semantic_train").getOrCreate()
     table = spark.read.parquet(str(config.dataset)).toArrow()
-    semantic_release.release(table, config.models, Budget(config.false_alarms_per_day, config.calibration_fraction))
+    semantic_release.release(table, config, registry)
 
 
 if __name__ == "__main__":

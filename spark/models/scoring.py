@@ -11,11 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from faultline.anomalies import Anomaly
 from faultline.errors import DecodeError
-from faultline.records import Anomaly, Event
-from spark.models.features import event_text
+from faultline.records import Event
+from spark.models.features import Fact, event_facts, event_text
 from spark.models.masking import mask_texts
+from spark.models.payloads import ScoredLines, payload_rows
 from spark.models.semantic import DETECTOR, SemanticModel, Verdict, decide
+from spark.models.session_model import SessionModel
+from spark.models.session_state import Piece
+from spark.models.structured import StructuredModel
 
 _SEPARATOR: Final = "\x1f"  # masking leaves no control character in a text
 # Less than a message may have (kafka_io.MAX_MESSAGE_BYTES), so that headers fit beside it. A longer record, which
@@ -25,6 +30,7 @@ _MICROSECONDS: Final = pa.timestamp("us", tz="UTC")
 
 OUTCOME_SCHEMA: Final = pa.schema(
     [
+        ("kind", pa.string()),  # event; or facts or sessions: rows about the batch, see payloads.py
         ("event_id", pa.string()),
         ("timestamp", _MICROSECONDS),
         ("observed_timestamp", _MICROSECONDS),
@@ -53,6 +59,40 @@ def load_model(folder: str) -> SemanticModel:
     return model
 
 
+@lru_cache(maxsize=2)
+def load_structured(folder: str) -> StructuredModel | None:
+    """Load the structured part of a model once per worker process; None when it has none."""
+    return StructuredModel.load(Path(folder))
+
+
+@lru_cache(maxsize=2)
+def load_sessions(folder: str) -> SessionModel | None:
+    """Load the session part of a model once per worker process; None when it has none."""
+    return SessionModel.load(Path(folder))
+
+
+class SessionModels(dict[str, SessionModel | None]):
+    """The session models below a folder by the names of theirs, loaded when asked for."""
+
+    def __init__(self, models: Path) -> None:
+        super().__init__()
+        self._models = models
+
+    def __missing__(self, name: str) -> SessionModel | None:
+        return load_sessions(str(self._models / name))
+
+
+class StructuredModels(dict[str, StructuredModel | None]):
+    """The structured models below a folder by the names of theirs, loaded when asked for."""
+
+    def __init__(self, models: Path) -> None:
+        super().__init__()
+        self._models = models
+
+    def __missing__(self, name: str) -> StructuredModel | None:
+        return load_structured(str(self._models / name))
+
+
 def decode(values: Sequence[bytes | None]) -> list[Event | DecodeError]:
     """Decode each record or say why not; never raises for bad bytes."""
     return [_decode_one(value) for value in values]
@@ -70,12 +110,22 @@ def masked_texts(events: Sequence[Event]) -> pa.Array:
     return mask_texts(pa.array([event_text(event) for event in events], pa.string()))
 
 
-def score_batch(model: SemanticModel, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return OUTCOME_SCHEMA rows, one per row of `batch` (value, topic, partition, offset), in its order."""
+def score_batch(
+    model: SemanticModel,
+    batch: pa.RecordBatch,
+    structured: StructuredModel | None = None,
+    sessions: SessionModel | None = None,
+) -> pa.RecordBatch:
+    """Return OUTCOME_SCHEMA rows, one per row of `batch` (value, topic, partition, offset), in its order.
+
+    With a structured or a session model, which need the column `timestamp` (when the broker took the record) too, the
+    rows of payloads.payload_rows follow.
+    """
     values = batch.column("value").to_pylist()
     decoded = decode(values)
     rows = [row for row, item in enumerate(decoded) if isinstance(item, Event)]
-    scored = _score_events(model, [item for item in decoded if isinstance(item, Event)])
+    events = [item for item in decoded if isinstance(item, Event)]
+    scored = _score_events(model, events)
     rejected_rows = [row for row, item in enumerate(decoded) if isinstance(item, DecodeError)]
     rejected = _reject([item for item in decoded if isinstance(item, DecodeError)], [values[r] for r in rejected_rows])
     table = pa.concat_tables([scored, rejected])
@@ -85,7 +135,35 @@ def score_batch(model: SemanticModel, batch: pa.RecordBatch) -> pa.RecordBatch:
         table = table.append_column(
             OUTCOME_SCHEMA.field(name), batch.column(name).cast(OUTCOME_SCHEMA.field(name).type)
         )
+    if structured is not None or sessions is not None:
+        lines = _scored_lines(events, scored, batch.take(pa.array(rows, pa.int64())))
+        extra = payload_rows(lines, structured, sessions)
+        table = pa.concat_tables([table, pa.Table.from_pylist(extra, OUTCOME_SCHEMA)])
     return table.combine_chunks().to_batches()[0] if len(table) else pa.RecordBatch.from_pylist([], OUTCOME_SCHEMA)
+
+
+def count_facts(model: SemanticModel, batch: pa.RecordBatch) -> list[Fact]:
+    """Return the facts of an Arrow batch with every template: what the structured model learns."""
+    lines = scored_lines(model, batch)
+    return event_facts(lines.events, lines.names(None), lines.appended)
+
+
+def count_pieces(model: SemanticModel, batch: pa.RecordBatch, pattern: str) -> list[Piece]:
+    """Return the pieces of sessions of an Arrow batch: what the session model learns."""
+    return scored_lines(model, batch).pieces(pattern)
+
+
+def scored_lines(model: SemanticModel, batch: pa.RecordBatch) -> ScoredLines:
+    """Return the records of an Arrow batch (value, partition, timestamp) that can be decoded, with their templates."""
+    decoded = decode(batch.column("value").to_pylist())
+    rows = [row for row, item in enumerate(decoded) if isinstance(item, Event)]
+    events = [item for item in decoded if isinstance(item, Event)]
+    return _scored_lines(events, _score_events(model, events), batch.take(pa.array(rows, pa.int64())))
+
+
+def _scored_lines(events: list[Event], scored: pa.Table, batch: pa.RecordBatch) -> ScoredLines:
+    columns = (batch.column("timestamp"), batch.column("partition"), scored["template_id"], scored["known_template"])
+    return ScoredLines(events, *(column.to_pylist() for column in columns))
 
 
 def _score_events(model: SemanticModel, events: list[Event]) -> pa.Table:
@@ -103,6 +181,7 @@ def _score_events(model: SemanticModel, events: list[Event]) -> pa.Table:
         records[row] = make_anomaly(model, events[row], verdicts[pair], float(p_values[pair])).to_bytes()
     take = keys.indices
     columns = {
+        "kind": pa.repeat("event", len(events)),
         "event_id": pa.array([event.event_id for event in events], pa.string()),
         "timestamp": pa.array([event.timestamp for event in events], _MICROSECONDS),
         "observed_timestamp": pa.array([event.observed_timestamp for event in events], _MICROSECONDS),
@@ -147,6 +226,7 @@ def make_anomaly(model: SemanticModel, event: Event, verdict: Verdict, p_value: 
 
 def _reject(errors: Sequence[DecodeError], values: Sequence[bytes | None]) -> pa.Table:
     own = {
+        "kind": pa.repeat("event", len(errors)),
         "reason": pa.array([error.reason for error in errors], pa.string()),
         "detail": pa.array([error.detail[:500] for error in errors], pa.string()),
         "record": pa.array([(value or b"")[:MAX_KEPT_BYTES] for value in values], pa.binary()),

@@ -12,20 +12,21 @@ import numpy as np
 import numpy.typing as npt
 from cachetools import LRUCache
 
+from faultline.artifact import read_manifest, write_manifest
 from faultline.errors import ArtifactError
-from spark.models.artifact import read_manifest, write_manifest
 from spark.models.base import Matrix
 from spark.models.calibration import POOLED
+from spark.models.detectors.nearest import NearestTemplate
 from spark.models.embedder import Embedder
 from spark.models.lexical import LexicalEmbedder
-from spark.models.nearest import NearestTemplate
+from spark.models.severity import severity_weight
 from spark.models.templates import TemplateTree, generalise, template_id
 from spark.models.threshold import ConformalThreshold
 
 DETECTOR: Final = "semantic"
 CACHE_CHARS: Final = 16_000_000  # bounds each worker's line cache to some 40 MB whatever the lines are
 EMBEDDINGS_PER_BATCH: Final = 64  # about 0.3 s; lines beyond are judged by their words, see `judge`
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 class TextEmbedder(Protocol):
@@ -78,6 +79,7 @@ class SemanticModel:
         self.arms = arms
         self.encoder = encoder
         self.version = version
+        self.primary = "minilm"  # the arm that judges; "lexical" needs no encoder and no budget a batch
         self.references = tree.templates
         self._embedders: dict[str, TextEmbedder] = {"lexical": LexicalEmbedder()}
         self._lines: LRUCache[str, CachedLine] = LRUCache(cache_chars, getsizeof=_line_size)
@@ -96,7 +98,7 @@ class SemanticModel:
         fresh = {text: self._look_up(text) for text in distinct if text not in cached}
         judged = self._judge_unknown(fresh)
         for text, verdict in judged.items():
-            if verdict.arm == "minilm":
+            if verdict.arm == self.primary:
                 self._lines[text] = (len(text), verdict)
         verdicts = cached | judged  # not from the cache again: it may have dropped some for the new ones
         return [verdicts[text] for text in masked]
@@ -112,24 +114,26 @@ class SemanticModel:
     def _fill_known(self) -> None:
         """A template of normal time is its own nearest: it scores 0, see `NearestTemplate`."""
         for row, template in enumerate(self.references):
-            self._known[template] = self._verdict(template, "minilm", row, 0.0, known=True)
+            self._known[template] = self._verdict(template, self.primary, row, 0.0, known=True)
 
     def _judge_unknown(self, fresh: Mapping[str, Verdict | None]) -> dict[str, Verdict]:
         """Return `fresh` with the verdicts that are missing; equal templates share one embedding."""
         templates = {text: generalise(text) for text, verdict in fresh.items() if verdict is None}
         distinct = list(dict.fromkeys(templates.values()))
         verdicts: dict[str, Verdict] = {}
-        for arm, chosen in (("minilm", distinct[:EMBEDDINGS_PER_BATCH]), ("lexical", distinct[EMBEDDINGS_PER_BATCH:])):
+        embedded = EMBEDDINGS_PER_BATCH if self.primary == "minilm" else 0
+        for arm, chosen in (("minilm", distinct[:embedded]), ("lexical", distinct[embedded:])):
             if chosen:
                 index, score = self.arms[arm].detector.nearest(self._embedder(arm).embed(chosen))
                 for row, template in enumerate(chosen):
                     verdicts[template] = self._verdict(template, arm, int(index[row]), float(score[row]), known=False)
-        self._unknown.update({t: verdict for t, verdict in verdicts.items() if verdict.arm == "minilm"})
+        self._unknown.update({t: verdict for t, verdict in verdicts.items() if verdict.arm == self.primary})
         return {text: verdict or verdicts[templates[text]] for text, verdict in fresh.items()}
 
     def _verdict(self, template: str, arm: str, index: int, score: float, *, known: bool) -> Verdict:
         distance = score / self.arms[arm].detector.rarity_of(index)
-        return Verdict(template, template_id(template), known, arm, score, self.references[index], distance)
+        weighted = score * severity_weight(template)
+        return Verdict(template, template_id(template), known, arm, weighted, self.references[index], distance)
 
     def _embedder(self, arm: str) -> TextEmbedder:
         if arm not in self._embedders:
@@ -139,12 +143,17 @@ class SemanticModel:
     def warm(self) -> None:
         """Load the encoder and score the known templates now, so that the first line does not wait for it."""
         self._fill_known()
-        self._embedder("minilm").embed(["warm"])
+        self._embedder(self.primary).embed(["warm"])
 
     def save(self, folder: Path, **facts: Any) -> str:
         """Write the model and its manifest; return its version."""
         folder.mkdir(parents=True, exist_ok=True)
-        state: dict[str, Any] = {"format": FORMAT, "encoder": self.encoder.name, "templates": self.references}
+        state: dict[str, Any] = {
+            "format": FORMAT,
+            "encoder": self.encoder.name,
+            "primary": self.primary,
+            "templates": self.references,
+        }
         for name, arm in self.arms.items():
             (folder / name).mkdir(exist_ok=True)
             arm.detector.save(folder / name)
@@ -168,7 +177,9 @@ class SemanticModel:
             for name in ("minilm", "lexical")
         }
         encoder = folder.resolve().parent / "encoder" / state["encoder"]
-        return cls(TemplateTree(state["templates"]), arms, encoder, manifest["version"])
+        model = cls(TemplateTree(state["templates"]), arms, encoder, manifest["version"])
+        model.primary = state["primary"]
+        return model
 
 
 def _size(verdict: Verdict) -> int:

@@ -13,11 +13,12 @@ import numpy as np
 
 from faultline.errors import TrainingDataError
 from spark.models.calibration import ScoredLine, calibrate
+from spark.models.detectors.nearest import NearestTemplate
 from spark.models.embedder import Embedder
 from spark.models.lexical import LexicalEmbedder
-from spark.models.nearest import NearestTemplate
 from spark.models.semantic import Arm, SemanticModel, TextEmbedder
-from spark.models.templates import TemplateTree, generalise, learn_templates
+from spark.models.severity import severity_weight
+from spark.models.templates import DEFAULT_GROUPING, Grouping, TemplateTree, generalise, learn_templates
 
 MAX_DISTINCT_LINES: Final = 20_000  # most frequent masked lines kept for learning; bounds time and memory
 
@@ -35,10 +36,11 @@ class CountedLine:
 
 @dataclass(frozen=True)
 class Budget:
-    """False alerts allowed per day over all source types, and the share of time held out to calibrate."""
+    """False alerts allowed per day over all source types, the share of time held out to calibrate, and grouping."""
 
     per_day: float
     calibration_fraction: float
+    grouping: Grouping = DEFAULT_GROUPING
 
 
 def train(lines: Sequence[CountedLine], encoder: Path, budget: Budget) -> SemanticModel:
@@ -50,8 +52,9 @@ def train(lines: Sequence[CountedLine], encoder: Path, budget: Budget) -> Semant
     """
     earlier, later = split_by_time(lines, budget.calibration_fraction)
     embedders: dict[str, TextEmbedder] = {"minilm": Embedder(encoder), "lexical": LexicalEmbedder()}
-    calibration_tree = learn_templates(_count(earlier))
-    tree = TemplateTree([*calibration_tree.templates, *learn_templates(_unmatched(calibration_tree, later)).templates])
+    calibration_tree = learn_templates(_count(earlier), budget.grouping)
+    added = learn_templates(_unmatched(calibration_tree, later), budget.grouping)
+    tree = TemplateTree([*calibration_tree.templates, *added.templates])
     arms = {}
     for name, embedder in embedders.items():
         held_out = _held_out_scores(calibration_tree, earlier, later, embedder)
@@ -117,7 +120,7 @@ def _held_out_scores(
     templates = [tree.match(line.masked) or generalise(line.masked) for line in later]
     distinct = sorted(set(templates))
     scores = _fit(embedder, tree, earlier).score(embedder.embed(distinct))
-    by_template = dict(zip(distinct, map(float, scores), strict=True))
+    by_template = {text: float(score) * severity_weight(text) for text, score in zip(distinct, scores, strict=True)}
     return [
         ScoredLine(line.source_type, line.service_name, line.bucket, by_template[template], line.lines)
         for line, template in zip(later, templates, strict=True)

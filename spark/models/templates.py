@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
 from typing import Final
@@ -26,6 +27,17 @@ LEVELS: Final = frozenset(Severity)
 _VARIABLE = re.compile(r"\d|.{41}")
 
 Tokens = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """What joins lines into a template; only learning asks, a learned tree is what it is."""
+
+    similarity: float = SIMILARITY
+    min_values: int = MIN_VALUES
+
+
+DEFAULT_GROUPING: Final = Grouping()
 
 
 def tokenize(masked: str) -> Tokens:
@@ -92,12 +104,12 @@ def _first_word(tokens: Tokens) -> str:
     return ""
 
 
-def learn_templates(counts: Mapping[str, int]) -> TemplateTree:
+def learn_templates(counts: Mapping[str, int], grouping: Grouping = DEFAULT_GROUPING) -> TemplateTree:
     """Learn templates from distinct masked lines and how often each was seen.
 
     Lines are taken most frequent first, then alphabetically: any order of the mapping gives the same tree.
     """
-    groups: dict[Tokens, _Clusters] = defaultdict(_Clusters)
+    groups: dict[Tokens, _Clusters] = defaultdict(lambda: _Clusters(grouping.similarity))
     for masked, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         tokens = tokenize(masked)
         groups[_key(tokens)].join(tokens)
@@ -105,14 +117,15 @@ def learn_templates(counts: Mapping[str, int]) -> TemplateTree:
         " ".join(template)
         for clusters in groups.values()
         for members in clusters.members
-        for template in _templates(members)
+        for template in _templates(members, grouping.min_values)
     )
 
 
 class _Clusters:
     """Lines of one length, alike ones together; compared with a cluster's first, most frequent line."""
 
-    def __init__(self) -> None:
+    def __init__(self, similarity: float) -> None:
+        self._similarity = similarity
         self.members: list[list[Tokens]] = []
         self._having: dict[tuple[int, str], list[int]] = defaultdict(list)  # (place, token) -> clusters
 
@@ -120,7 +133,7 @@ class _Clusters:
         """Add a line to the most similar cluster (the oldest of equals), or open one."""
         equal = Counter(chain.from_iterable(self._having.get(place, ()) for place in enumerate(tokens)))
         best = min(equal, key=lambda cluster: (-equal[cluster], cluster), default=None)
-        if best is not None and equal[best] >= SIMILARITY * len(tokens):
+        if best is not None and equal[best] >= self._similarity * len(tokens):
             self.members[best].append(tokens)
             return
         for place in enumerate(tokens):
@@ -128,10 +141,10 @@ class _Clusters:
         self.members.append([tokens])
 
 
-def _templates(members: list[Tokens]) -> set[Tokens]:
+def _templates(members: list[Tokens], min_values: int) -> set[Tokens]:
     """Split a cluster by the words at positions with few values; the other positions become wildcards."""
     columns = [set(column) for column in zip(*members, strict=True)]
-    variable = [len(column) >= MIN_VALUES or _all_variable(column) for column in columns]
+    variable = [len(column) >= min_values or _all_variable(column) for column in columns]
     return {tuple(WILDCARD if v else t for v, t in zip(variable, tokens, strict=True)) for tokens in members}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
+from faultline.artifact import publish, write_manifest
 from faultline.config import REPOSITORY
 from faultline.records import Event, Severity, SourceType
-from spark.models.artifact import publish
 from spark.models.embedder import ensure_encoder
+from spark.models.features import FEATURES_VERSION
 from spark.models.masking import mask_texts
 from spark.models.semantic import SemanticModel
 from spark.models.semantic_training import Budget, CountedLine, train
@@ -102,6 +105,25 @@ def model_folder(encoder: Path) -> Path:
 def model(model_folder: Path) -> SemanticModel:
     """That model, loaded afresh: caches are empty."""
     return SemanticModel.load(model_folder)
+
+
+def make_variant(model_folder: Path, models: Path, note: str, **facts: Any) -> Path:
+    """Publish a model below `models` that differs from the trained one in a note only, so it scores alike."""
+    work = models / "work"
+    shutil.copytree(model_folder, work)
+    if not (models / "encoder").exists():
+        (models / "encoder").symlink_to(model_folder.parent / "encoder")
+    state = json.loads((work / "model.json").read_text())
+    (work / "model.json").write_text(json.dumps({**state, "note": note}))
+    known = {"features": FEATURES_VERSION, "trained_at": NOON.isoformat(), "services": ["orders"]}
+    write_manifest(work, **{**known, **facts})
+    return publish(work, models)
+
+
+@pytest.fixture
+def variant(model_folder: Path) -> Callable[..., Path]:
+    """The function `variant(models, note, **facts)`: another version of the trained model, see `make_variant`."""
+    return partial(make_variant, model_folder)
 
 
 @pytest.fixture(scope="session")

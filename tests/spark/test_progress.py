@@ -12,7 +12,7 @@ from pyspark.sql.streaming.listener import QueryProgressEvent, StreamingQueryPro
 
 from faultline.metrics import MAX_SERVICES, StreamMetrics
 from spark.progress import MetricsListener
-from spark.streams import OUTCOMES
+from spark.streams import JOINED, OUTCOMES
 
 
 class Scene:
@@ -36,12 +36,14 @@ def scene() -> Scene:
 
 
 def totals(**changes: Any) -> dict[str, Any]:
-    empty = {"read": 0, "scored": 0, "unknown": 0, "oldest_micros": None, "anomalies": [], "reasons": []}
+    empty = {"read": 0, "scored": 0, "unknown": 0, "oldest_micros": None, "reasons": []}
     return {**empty, "scored:nginx_access": 0, **changes}
 
 
-def abnormal(service: str, score: float) -> dict[str, Any]:
-    return {"service_name": service, "score": score}
+def joined(*anomalies: tuple[str, float], **changes: Any) -> dict[str, Any]:
+    nothing = dict.fromkeys(("late", "left_out", "recoveries", "accepted", "services"))
+    found = [{"service_name": name, "score": score, "detector": "semantic"} for name, score in anomalies]
+    return {**nothing, "anomalies": found, **changes}
 
 
 def progress(**changes: Any) -> QueryProgressEvent:
@@ -87,15 +89,30 @@ def test_batches_add_up(scene: Scene) -> None:
 
 
 def test_anomalies_are_counted_by_service_and_the_highest_score_is_shown(scene: Scene) -> None:
-    scene.listener.count(totals(anomalies=[abnormal("orders", 0.5), abnormal("orders", 0.9), abnormal("nginx", 0.2)]))
-    scene.listener.count(totals(anomalies=[abnormal("orders", 0.3)]))
+    scene.listener.count_joined(joined(("orders", 0.5), ("orders", 0.9), ("nginx", 0.2)))
+    scene.listener.count_joined(joined(("orders", 0.3)))
     assert scene.value("anomalies_total", service_name="orders", detector="semantic") == 3
     assert scene.value("anomaly_score_max", service_name="orders", detector="semantic") == pytest.approx(0.3)
     assert scene.value("anomaly_score_max", service_name="nginx", detector="semantic") == pytest.approx(0.2)
 
 
+def test_detectors_are_counted_apart(scene: Scene) -> None:
+    second = {"service_name": "orders", "score": 9.0, "detector": "structured"}
+    scene.listener.count_joined(joined(anomalies=[second, {**second, "detector": "semantic", "score": 0.5}, second]))
+    assert scene.value("anomalies_total", service_name="orders", detector="structured") == 2
+    assert scene.value("anomalies_total", service_name="orders", detector="semantic") == 1
+    assert scene.value("anomaly_score_max", service_name="orders", detector="structured") == 9.0
+
+
+def test_what_the_state_counts_is_shown_and_kept_when_a_batch_says_nothing(scene: Scene) -> None:
+    scene.listener.count_joined(joined(late=3, left_out=2, recoveries=1, accepted=7, services=5))
+    scene.listener.count_joined(joined())
+    names = ("late_events", "left_out_events", "recoveries", "accepted_lines", "services")
+    assert [scene.value(name) for name in names] == [3, 2, 1, 7, 5]
+
+
 def test_services_beyond_the_limit_are_counted_together(scene: Scene) -> None:
-    scene.listener.count(totals(anomalies=[abnormal(f"service-{i}", 0.5) for i in range(MAX_SERVICES + 5)]))
+    scene.listener.count_joined(joined(*((f"service-{i}", 0.5) for i in range(MAX_SERVICES + 5))))
     assert scene.value("anomalies_total", service_name="other", detector="semantic") == 5
     assert scene.total("anomalies_total") == MAX_SERVICES + 5
 
@@ -117,13 +134,17 @@ def test_the_model_and_a_zero_for_its_services_are_announced(scene: Scene) -> No
     scene.listener.announce({"version": "abc", "trained_at": "1970-01-01T00:10:00+00:00", "services": ["orders"]})
     assert scene.value("model_info", detector="semantic", version="abc") == 1
     assert scene.value("model_trained_timestamp_seconds") == 600
-    assert scene.value("anomalies_total", service_name="orders", detector="semantic") == 0
+    for detector in ("semantic", "structured"):
+        assert scene.value("anomalies_total", service_name="orders", detector=detector) == 0
 
 
 def test_progress_counts_a_batch_and_what_was_observed(scene: Scene) -> None:
-    scene.listener.onQueryProgress(progress(observedMetrics={OUTCOMES: totals(read=2, reasons=["not_json"] * 2)}))
+    observed = {OUTCOMES: totals(read=2, reasons=["not_json"] * 2), JOINED: joined(("orders", 0.5), services=4)}
+    scene.listener.onQueryProgress(progress(observedMetrics=observed))
     assert (scene.value("batches_total"), scene.value("batch_duration_seconds")) == (1, 0.25)
     assert scene.value("events_read_total") == 2
+    assert scene.value("services") == 4
+    assert scene.value("anomalies_total", service_name="orders", detector="semantic") == 1
 
 
 @pytest.mark.parametrize("observed", [{}, {OUTCOMES: {"read": 0}}])

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.streaming.listener import StreamingQueryListener
 
+from faultline.anomalies import Anomaly
 from faultline.config import StreamConfig, Topics, TrainConfig
 from faultline.kafka_io import make_producer
 from faultline.metrics import StreamMetrics
-from faultline.records import Anomaly, Event, Severity
+from faultline.records import Event, Severity
 from spark import streams
 from spark.models import scoring
-from spark.models.counting import COUNT_SCHEMA
+from spark.models.counting import COUNT_SCHEMA, facts_of
+from spark.models.fleet import Payload
+from spark.models.structured import StructuredModel
 from spark.progress import MetricsListener
 
 pytestmark = [
@@ -29,6 +34,7 @@ pytestmark = [
 ]
 
 MakeEvent = Callable[..., Event]
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 TOPICS = Topics("logs", "letters", "found")
 
 
@@ -98,6 +104,39 @@ def test_counted_lines_sum_to_the_records(spark: SparkSession, event: MakeEvent)
     assert len(rows) == 4  # the rejected, the abnormal, and the ordinary line of two services
 
 
+def test_facts_counted_by_spark_are_those_of_the_stream(
+    spark: SparkSession, model_folder: Path, event: MakeEvent
+) -> None:
+    """Training counts over partitions and Arrow batches, the stream in its first stage: the facts are the same."""
+    moments = [NOON + timedelta(seconds=number % 7) for number in range(60)]
+    events = [
+        event(
+            timestamp=moment,
+            observed_timestamp=moment,
+            service_name=("orders", "payments")[number % 2],
+            severity=Severity.ERROR if number % 5 == 0 else Severity.INFO,
+            measures={"duration_ms": 3.0 * number},
+        )
+        for number, moment in enumerate(moments)
+    ]
+    columns = "value binary, topic string, partition int, offset bigint, timestamp timestamp"
+    rows = [(made.to_bytes(), "logs", 0, 0, made.timestamp) for made in events]
+    raw = spark.createDataFrame(rows, columns).repartition(3)
+    counted = set(facts_of(streams.count_facts(raw, model_folder).toArrow()))
+    model, structured = scoring.load_model(str(model_folder)), StructuredModel({}, {}, {}, KnownTemplates())
+    batch = raw.withColumn("partition", F.lit(0)).toArrow().combine_chunks().to_batches()[0]
+    outcome = scoring.score_batch(model, batch, structured).to_pylist()
+    (facts,) = (row["record"] for row in outcome if row["kind"] == "facts")
+    assert counted == set(msgspec.msgpack.decode(facts, type=Payload).facts)
+
+
+class KnownTemplates(dict[str, str]):
+    """Templates of a structured model that uses every one."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
 def until(found: Callable[[], Any], expected: Any, seconds: float = 60.0) -> None:
     """Poll until a value is the expected one; show the last value when it does not come to it."""
     end = time.monotonic() + seconds
@@ -147,7 +186,8 @@ def test_counts_reach_the_registry_whatever_the_time_zone(
     outcomes = streams.observe_outcomes(
         streams.score_events(streams.read_logs(spark, stream_config), stream_config.model)
     )
-    query = streams.write_records(streams.to_kafka_records(outcomes, stream_config.topics), stream_config)
+    joined = streams.observe_joined(streams.join_services(outcomes, stream_config.model.parent))
+    query = streams.write_records(streams.to_kafka_records(joined, stream_config.topics), stream_config)
     assert query.awaitTermination(120)
     until(lambda: registry.get_sample_value("faultline_events_read_total"), 50.0)
     scored = {"source_type": "app_container_log", "detector": "semantic"}

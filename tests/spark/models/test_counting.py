@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from faultline.records import Event
 from spark.models.buckets import bucket_of
-from spark.models.counting import COUNT_SCHEMA, count_batch, counted_lines
+from spark.models.counting import COUNT_SCHEMA, SESSION_SCHEMA, count_batch, counted_lines, pieces_batch, sessions_batch
+from spark.models.session_state import cut_pieces
 
 MakeEvent = Callable[..., Event]
 
@@ -60,3 +61,12 @@ def test_a_time_lies_in_its_bucket(moment: datetime) -> None:
     bucket = bucket_of(moment)
     assert bucket <= moment < bucket + timedelta(seconds=5)
     assert bucket_of(bucket) == bucket
+
+
+def test_equal_sessions_are_one_row_whatever_the_cuts() -> None:
+    lines = [(key, second, "orders", template) for key in ("k1", "k2") for second, template in ((10, "a"), (12, "b"))]
+    parts = [pieces_batch(cut_pieces(*zip(*part, strict=True))).to_pylist() for part in (lines[:3], lines[3:])]
+    by_key = [[row["piece"] for part in parts for row in part if row["key"] == key] for key in ("k1", "k2")]
+    batch = sessions_batch(by_key, "p")
+    assert batch.schema == SESSION_SCHEMA
+    assert batch.to_pylist() == [{"first": 10, "last": 12, "shape": "a*1 b*1", "pattern": "p", "sessions": 2}]

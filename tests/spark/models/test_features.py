@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faultline.records import Event, Severity, SourceType
-from spark.models.features import MAX_TEXT_CHARS, PROTECTED_PREFIX, event_text, status_token
+from spark.models.features import (
+    MAX_KEY_CHARS,
+    MAX_TEXT_CHARS,
+    PROTECTED_PREFIX,
+    Fact,
+    event_facts,
+    event_second,
+    event_text,
+    merge_facts,
+    session_keys,
+    status_token,
+)
 from spark.models.masking import mask_texts
 
 MakeEvent = Callable[..., Event]
@@ -114,3 +129,96 @@ def test_every_source_type_has_a_bounded_text(event: MakeEvent, source_type: Sou
     for chosen in ({}, attributes):
         text = event_text(event(source_type=source_type, body="b" * 5000, attributes=chosen))
         assert 0 < len(text) <= MAX_TEXT_CHARS
+
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=UTC)
+SECOND = int(MOMENT.timestamp())
+
+
+def facts_by_name(events: list[Event], templates: list[str] | None = None) -> dict[str, tuple[float, float, int]]:
+    found = event_facts(events, templates or [""] * len(events), [MOMENT] * len(events))
+    return {fact.name: (fact.total, fact.peak, fact.lines) for fact in found}
+
+
+def at(event: MakeEvent, **fields: object) -> Event:
+    return event(**{"timestamp": MOMENT, "observed_timestamp": MOMENT, **fields})
+
+
+def test_lines_levels_status_classes_and_templates_are_counted(event: MakeEvent) -> None:
+    failed = at(event, severity=Severity.FATAL, attributes={"http.response.status_code": "503"})
+    fine = at(event, severity=Severity.INFO)
+    counts = facts_by_name([failed, fine, failed], ["template:ab", "template:cd", "template:ab"])
+    kind = f"lines:{fine.source_type.value}"
+    assert {name: total for name, (total, _, _) in counts.items()} == {
+        kind: 3.0,
+        "level:ERROR": 2.0,
+        "status:5xx": 2.0,
+        "template:ab": 2.0,
+        "template:cd": 1.0,
+    }
+
+
+def test_a_template_without_a_name_is_not_counted(event: MakeEvent) -> None:
+    assert not any(name.startswith("template") for name in facts_by_name([at(event)], [""]))
+
+
+def test_measures_of_lines_fall_into_half_octaves_what_is_no_number_into_none(event: MakeEvent) -> None:
+    lines = [at(event, measures={"ms": value}) for value in (3.0, 3.1, 0.0, math.nan, math.inf, -1.0)]
+    found = {name: total for name, (total, _, _) in facts_by_name(lines).items() if name.startswith("value:")}
+    assert found == {"value:ms#3": 2.0, "value:ms#-64": 1.0}
+
+
+def test_a_metrics_page_is_summed_over_labels(event: MakeEvent) -> None:
+    measures = {
+        'requests_total{route="/a"}': 2.0,
+        'requests_total{route="/b"}': 3.0,
+        "process_resident_memory_bytes": 1e6,
+        "process_start_time_seconds": 1.7e9,
+        "broken": math.nan,
+    }
+    page = at(event, source_type=SourceType.APP_CONTAINER_METRICS, measures=measures)
+    counts = facts_by_name([page])
+    assert counts["counter:requests_total"] == (5.0, 5.0, 1)
+    assert counts["gauge:process_resident_memory_bytes"] == (1e6, 1e6, 1)
+    assert not any("start_time" in name or "broken" in name for name in counts)
+
+
+@pytest.mark.parametrize("late", ["timestamp", "observed_timestamp"])
+def test_a_clock_that_is_ahead_does_not_move_the_second(event: MakeEvent, late: str) -> None:
+    assert event_second(at(event, **{late: MOMENT + timedelta(hours=5)}), MOMENT) == SECOND
+
+
+def test_a_line_of_the_past_keeps_its_second(event: MakeEvent) -> None:
+    assert event_second(at(event, timestamp=MOMENT - timedelta(hours=1)), MOMENT) == SECOND - 3600
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.integers(0, 3)), max_size=30), st.integers(0, 30)
+)
+def test_facts_of_parts_merge_into_the_facts_of_all(rows: list[tuple[str, int, int]], cut: int) -> None:
+    facts = [Fact(service, second, "level:ERROR", float(n), float(n), 1) for service, second, n in rows]
+    parts = merge_facts([*merge_facts(facts[:cut]), *merge_facts(facts[cut:])])
+    assert sorted(parts, key=str) == sorted(merge_facts(facts), key=str)
+
+
+BLOCK = r"(?P<key>blk_-?\d+)"
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({"trace_id": "7f", "attributes": {"request_id": "r1"}, "body": "blk_1"}, "7f"),
+        ({"attributes": {"request_id": "r1"}, "body": "blk_1"}, "r1"),
+        ({"body": "received block blk_-12 of blk_3"}, "blk_-12"),
+        ({"body": "no block"}, ""),
+        ({"trace_id": "0" * 32, "attributes": {"request_id": "-"}, "body": "x"}, ""),
+        ({"trace_id": "", "attributes": {"request_id": "r" * 1000}}, "r" * MAX_KEY_CHARS),
+    ],
+)
+def test_the_key_of_a_session_is_an_id_or_in_the_text(event: MakeEvent, fields: dict[str, object], key: str) -> None:
+    assert session_keys([event(**fields)], BLOCK) == [key]
+
+
+def test_without_a_pattern_only_ids_tie_lines_together(event: MakeEvent) -> None:
+    assert session_keys([event(body="blk_1"), event(trace_id="7f"), event()]) == ["", "7f", ""]
+    assert session_keys([], BLOCK) == []

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faultline.records import DEAD_LETTER_REASONS, MAX_RECORD_BYTES, Anomaly, Event, SourceType
+from faultline.anomalies import Anomaly
+from faultline.records import DEAD_LETTER_REASONS, MAX_RECORD_BYTES, Event, SourceType
 from spark.models import scoring
 from spark.models.scoring import OUTCOME_SCHEMA, score_batch
 from spark.models.semantic import SemanticModel

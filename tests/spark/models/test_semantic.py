@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from faultline.artifact import write_manifest
 from faultline.errors import ArtifactError
-from spark.models.artifact import write_manifest
 from spark.models.calibration import POOLED
 from spark.models.semantic import EMBEDDINGS_PER_BATCH, SemanticModel, decide
+from spark.models.severity import SEVERE_WEIGHT
 
 KNOWN = "INFO order <NUM> placed for customer <NUM>: <NUM> items"
 UNKNOWN = "ERROR payments failed: connection refused"
@@ -34,6 +35,20 @@ def test_an_unknown_line_names_its_nearest_and_its_distance(model: SemanticModel
 def test_what_reads_otherwise_scores_higher(model: SemanticModel) -> None:
     near, far = model.judge(["INFO charged <NUM> USD for order <NUM>", UNKNOWN])
     assert near.score < far.score
+
+
+def test_a_new_error_weighs_twice_as_much_at_the_same_distance(model: SemanticModel) -> None:
+    (verdict,) = model.judge(["ERROR charged <NUM> EUR for order <NUM>"])
+    nearest = model.arms["minilm"].detector.rarity_of(model.references.index(verdict.nearest))
+    assert verdict.score == pytest.approx(SEVERE_WEIGHT * nearest * verdict.distance)
+
+
+def test_with_words_as_the_first_arm_nothing_is_embedded(model_folder: Path) -> None:
+    model = SemanticModel.load(model_folder)
+    model.primary = "lexical"
+    verdicts = model.judge([KNOWN, *FLOOD])
+    assert {verdict.arm for verdict in verdicts} == {"lexical"}
+    assert model.judge(FLOOD) == verdicts[1:]
 
 
 def test_verdicts_come_in_the_order_of_the_lines(model: SemanticModel) -> None:
@@ -135,7 +150,7 @@ def test_a_model_of_another_format_is_refused(model: SemanticModel, tmp_path: Pa
     state = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps({**state, "format": 99}))
     write_manifest(tmp_path)
-    with pytest.raises(ArtifactError, match="format 99, expected 1; train again with this version"):
+    with pytest.raises(ArtifactError, match="format 99, expected 2; train again with this version"):
         SemanticModel.load(tmp_path)
 
 

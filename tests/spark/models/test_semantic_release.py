@@ -9,15 +9,16 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from faultline.errors import TrainingDataError
-from spark.models.artifact import CHAMPION, read_manifest
+from faultline.artifact import CHAMPION, read_manifest
+from faultline.config import TrainConfig
+from faultline.errors import ArtifactError, TrainingDataError
+from faultline.registry import Registry
 from spark.models.counting import COUNT_SCHEMA
 from spark.models.semantic import SemanticModel
 from spark.models.semantic_release import release
-from spark.models.semantic_training import Budget, CountedLine
+from spark.models.semantic_training import CountedLine
 
 Normal = Callable[..., list[CountedLine]]
-BUDGET = Budget(1.0, 0.3)
 
 
 def table_of(lines: list[CountedLine], rejected: int = 0) -> pa.Table:
@@ -33,9 +34,16 @@ def models(encoder: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_released_model_is_champion_and_says_what_it_learned_from(models: Path, normal: Normal) -> None:
+@pytest.fixture
+def config(models: Path) -> TrainConfig:
+    return TrainConfig.from_env({"FAULTLINE_MODELS": str(models)})
+
+
+def test_a_released_model_is_champion_and_says_what_it_learned_from(
+    models: Path, normal: Normal, config: TrainConfig, registry: Registry
+) -> None:
     lines = normal()
-    folder = release(table_of(lines, rejected=7), models, BUDGET)
+    folder = release(table_of(lines, rejected=7), config, registry)
     manifest = read_manifest(models / CHAMPION)
     assert (models / CHAMPION).resolve() == folder
     assert (manifest["services"], manifest["rejected"], manifest["templates"]) == (["orders"], 7, 5)
@@ -45,13 +53,35 @@ def test_a_released_model_is_champion_and_says_what_it_learned_from(models: Path
     assert SemanticModel.load(models / CHAMPION).version == folder.name
 
 
-def test_the_same_data_gives_the_same_version(models: Path, normal: Normal) -> None:
-    assert release(table_of(normal()), models, BUDGET) == release(table_of(normal()[::-1]), models, BUDGET)
+def test_the_same_data_gives_the_same_version(
+    models: Path, normal: Normal, config: TrainConfig, registry: Registry
+) -> None:
+    assert release(table_of(normal()), config, registry) == release(table_of(normal()[::-1]), config, registry)
 
 
-def test_too_little_data_leaves_the_champion_in_place(models: Path, normal: Normal) -> None:
-    folder = release(table_of(normal()), models, BUDGET)
+def test_too_little_data_leaves_the_champion_in_place(
+    models: Path, normal: Normal, config: TrainConfig, registry: Registry
+) -> None:
+    folder = release(table_of(normal()), config, registry)
     with pytest.raises(TrainingDataError, match="no lines to learn from"):
-        release(table_of([], rejected=5), models, BUDGET)
+        release(table_of([], rejected=5), config, registry)
     assert (models / CHAMPION).resolve() == folder
     assert [path.name for path in models.iterdir() if path.name.startswith(".")] == []
+
+
+def test_an_encoder_without_weights_is_refused_before_training(
+    models: Path, normal: Normal, registry: Registry
+) -> None:
+    config = TrainConfig.from_env({"FAULTLINE_MODELS": str(models), "FAULTLINE_ENCODER": "all-MiniLM-L12-v2"})
+    with pytest.raises(ArtifactError, match=r"encoder 'all-MiniLM-L12-v2': no config\.json"):
+        release(table_of(normal()), config, registry)
+    assert not (models / CHAMPION).exists()
+
+
+def test_the_version_is_registered_with_what_it_was_learned_with(
+    normal: Normal, config: TrainConfig, registry: Registry
+) -> None:
+    folder = release(table_of(normal()), config, registry)
+    champion = registry.champion()
+    assert champion is not None
+    assert champion.content == folder.name

@@ -1,0 +1,94 @@
+"""What the first stage tells the second of an Arrow batch: facts of services, pieces of sessions, how late it is."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+from zlib import crc32
+
+import msgspec
+
+from faultline.records import Event
+from spark.models.features import UNKNOWN_TEMPLATE, event_facts, event_second, session_keys
+from spark.models.fleet import Payload
+from spark.models.session_model import SessionModel
+from spark.models.session_state import Piece, SessionPayload, cut_pieces
+from spark.models.structured import StructuredModel
+
+FACTS: Final = "facts"
+SESSIONS: Final = "sessions"
+SHARDS: Final = 4  # of open sessions, by key: each is a state of its own, so that one batch rewrites none of them whole
+UNKNOWN_LINE: Final = "unknown"  # stands for the template of a line that has none
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(frozen=True)
+class ScoredLines:
+    """Records of an Arrow batch, n of them, with what the semantic model made of them."""
+
+    events: Sequence[Event]
+    appended: Sequence[datetime]  # when the broker took them
+    partitions: Sequence[int]
+    template_ids: Sequence[str]
+    known: Sequence[bool]
+
+    def names(self, vocabulary: Container[str] | None) -> list[str]:
+        """Return what event_facts counts a line's template as; "" for a known one that no feature is made of."""
+        return [
+            UNKNOWN_TEMPLATE if not known else f"template:{name}" if vocabulary is None or name in vocabulary else ""
+            for name, known in zip(self.template_ids, self.known, strict=True)
+        ]
+
+    @cached_property
+    def seconds(self) -> list[int]:
+        """The second each record belongs to."""
+        return [event_second(event, moment) for event, moment in zip(self.events, self.appended, strict=True)]
+
+    @cached_property
+    def marks(self) -> dict[int, int]:
+        """The newest second of each partition."""
+        marks: dict[int, int] = {}
+        for second, partition in zip(self.seconds, self.partitions, strict=True):
+            marks[partition] = max(marks.get(partition, 0), second)
+        return marks
+
+    def pieces(self, pattern: str) -> list[Piece]:
+        """Return the pieces of sessions, keys found as features.session_keys does."""
+        return cut_pieces(
+            session_keys(self.events, pattern),
+            self.seconds,
+            [event.service_name for event in self.events],
+            [name if known else UNKNOWN_LINE for name, known in zip(self.template_ids, self.known, strict=True)],
+        )
+
+
+def payload_rows(
+    lines: ScoredLines, structured: StructuredModel | None, sessions: SessionModel | None
+) -> list[dict[str, Any]]:
+    """Return the rows of kind FACTS and SESSIONS of a batch, as far as the model has these parts.
+
+    Every shard gets its row, with or without lines: one that missed the time would keep what is over open.
+    """
+    if not lines.events:
+        return []
+    rows: list[dict[str, Any]] = []
+    if structured is not None:
+        facts = event_facts(lines.events, lines.names(structured.templates), lines.appended)
+        rows.append({"kind": FACTS, "record": _ENCODE(Payload(structured.folder, lines.marks, facts))})
+    if sessions is not None:
+        rows += _session_rows(sessions.folder, lines.marks, lines.pieces(sessions.pattern))
+    return rows
+
+
+def _session_rows(model: str, marks: dict[int, int], pieces: Sequence[Piece]) -> list[dict[str, Any]]:
+    shards: list[list[Piece]] = [[] for _ in range(SHARDS)]
+    for piece in pieces:
+        shards[crc32(piece.key.encode()) % SHARDS].append(piece)
+    return [
+        {"kind": SESSIONS, "partition": shard, "record": _ENCODE(SessionPayload(model, marks, held))}
+        for shard, held in enumerate(shards)
+    ]
