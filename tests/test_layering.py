@@ -16,13 +16,20 @@ from faultline.config import REPOSITORY
 LAYERS: dict[str, tuple[str, ...]] = {
     "faultline": ("faultline",),
     "faultline.cli": ("faultline", "demo.story"),  # the verb `demo`
+    "faultline.evaluation_verb": ("faultline", "evaluation"),
     "spark": (),
     "spark.models": ("faultline", "spark.models"),
     "spark.streams": ("faultline", "spark.models"),
     "spark.progress": ("faultline", "spark.models", "spark.streams"),
+    "spark.champion": ("faultline", "spark.models"),
     "spark.lifetime": ("faultline", "spark.models", "spark.streams"),
-    "spark.jobs": ("faultline", "spark.models", "spark.streams", "spark.progress", "spark.lifetime"),
+    "spark.jobs": (
+        *("faultline", "spark.models", "spark.streams", "spark.progress", "spark.lifetime", "spark.champion"),
+        *("spark.labelling", "evaluation"),
+    ),
+    "spark.labelling": ("faultline", "spark.models", "spark.streams", "evaluation"),
     "feeder": ("faultline", "feeder"),
+    "evaluation": ("faultline", "spark.models", "feeder", "evaluation"),
     "demo": ("faultline", "demo"),
 }
 # What a layer may not use although its prefix would allow it.
@@ -31,12 +38,13 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "spark": ("faultline.stack", "faultline.cli", "torch", "transformers", "sentence_transformers"),
     "spark.models": ("pyspark", "py4j"),
     "feeder": ("faultline.stack", "faultline.cli", "pyspark", "torch"),
+    "evaluation": ("faultline.cli", "pyspark", "torch"),
     "demo": ("faultline.stack", "faultline.cli", "pyspark", "torch"),
     "demo.story": ("faultline.cli", "pyspark", "torch"),
 }
 UNSAFE_MODULES = ("pickle", "cloudpickle", "joblib", "dill", "shelve", "marshal")
 UNSAFE_CALLS = ("eval", "exec", "compile", "__import__")
-OURS = ("faultline", "spark", "feeder", "demo")
+OURS = ("faultline", "spark", "feeder", "demo", "evaluation")
 TOP_LEVEL = (*OURS, "benchmarks")
 JOB_LINES = 40
 
@@ -168,6 +176,8 @@ PLANTED = {
     "the feeder needs the demo": ("feeder.tail", "import demo.config"),
     "a service needs the stack": ("demo.orders", "from faultline.stack.lifecycle import Stack"),
     "the demo needs a model": ("demo.story", "from spark.models import semantic"),
+    "the evaluation needs Spark": ("evaluation.run", "import pyspark"),
+    "a model needs the evaluation": ("spark.models.semantic", "from evaluation import metrics"),
     "a stored pickle": ("spark.models.artifact", "import pickle"),
     "a stored joblib": ("spark.models.artifact", "from joblib import load"),
     "eval": ("feeder.sources", "x = eval('1')"),
