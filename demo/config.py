@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from faultline.config import Paths, Ports, read_int
+from faultline.config import Paths, Ports
+from faultline.settings import read_int
 
 SERVICES: Final = ("storefront", "orders", "payments", "inventory")
 

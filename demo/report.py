@@ -14,12 +14,14 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from demo.timeline import plot_timeline
 from demo.watching import Watch
-from faultline.records import Anomaly
+from faultline.alerting import ALERT_WINDOW_SECONDS as WINDOW_SECONDS
+from faultline.anomalies import Anomaly, ServiceAnomaly
 
 if TYPE_CHECKING:
     from demo.story import Fault, Times
 
 SHOWN_TEMPLATES = 15
+LEARNED = ("LogAnomaly", "BehaviourAnomaly")  # alerts without a rule for the fault
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(default=True)
 )
@@ -30,8 +32,9 @@ def write_report(folder: Path, watch: Watch, times: Times, fault: Fault) -> dict
     start = times.watch_start or fault.start - timedelta(seconds=30)
     end = times.end or fault.end
     anomalies = watch.anomalies(start, end)
-    intervals = {name: watch.intervals(name, start, end) for name in ("LogAnomaly", "ServiceDown")}
+    intervals = {name: watch.intervals(name, start, end) for name in (*LEARNED, "ServiceDown")}
     facts = _facts(watch, times, fault, anomalies, intervals)
+    facts["services"] = _by_service(watch.services(start, end), fault)
     (folder / "facts.json").write_text(json.dumps(facts, default=str, indent=2))
     _write_csv(folder / "anomalies.csv", anomalies)
     plot_timeline(folder / "timeline.png", anomalies, fault, intervals, (start, end))
@@ -63,7 +66,8 @@ def _facts(
         "report_seconds": _between(times.begin, times.end),
         "watched_seconds": _between(times.watch_start, fault.start),
         "anomalies_before_fault": len(anomalies) - len(during),
-        "alerts_before_fault": sum(first < fault.start for _, first, _ in intervals["LogAnomaly"]),
+        "alerts_before_fault": sum(first < fault.start for name in LEARNED for _, first, _ in intervals[name]),
+        "behaviour_alert_seconds": _between(fault.start, _first_start(intervals["BehaviourAnomaly"], fault.start)),
         "anomalies_after_fault": len(during),
         "first_anomaly": _row(during[0], fault) if during else None,
         "templates": _by_template(during, fault),
@@ -93,6 +97,25 @@ def _by_template(anomalies: Sequence[Anomaly], fault: Fault) -> list[dict[str, A
     for anomaly in anomalies:
         first.setdefault((anomaly.service_name, anomaly.template_id), anomaly)
     return [{**_row(first[key], fault), "lines": lines} for key, lines in counts.most_common(SHOWN_TEMPLATES)]
+
+
+def _by_service(anomalies: Sequence[ServiceAnomaly], fault: Fault) -> list[dict[str, Any]]:
+    """Return what was said of each service when it was most abnormal after the fault, in order of its begin."""
+    worst: dict[str, ServiceAnomaly] = {}
+    for anomaly in anomalies:
+        if anomaly.window_end >= fault.start:
+            known = worst.setdefault(anomaly.service_name, anomaly)
+            worst[anomaly.service_name] = max(known, anomaly, key=lambda found: found.structured_score)
+    return [
+        {
+            "service_name": found.service_name,
+            "detectors": found.detectors,
+            "explanation": found.explanation,
+            "score": found.structured_score,
+            "seconds_after_fault": (found.since - fault.start).total_seconds() + WINDOW_SECONDS,
+        }
+        for found in sorted(worst.values(), key=lambda found: (found.since, found.service_name))
+    ]
 
 
 def _write_csv(path: Path, anomalies: Sequence[Anomaly]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
-from faultline.records import Anomaly
+from faultline.anomalies import Anomaly
 
 if TYPE_CHECKING:
     from demo.story import Fault
@@ -31,7 +31,7 @@ def plot_timeline(
     from matplotlib import pyplot as plt
 
     figure, (lines, alerts) = plt.subplots(
-        2, 1, sharex=True, figsize=(10, 5), height_ratios=(3, 1.4), layout="constrained"
+        2, 1, sharex=True, figsize=(10, 6), height_ratios=(3, 2.2), layout="constrained"
     )
     for axes in (lines, alerts):
         axes.axvspan(0, _offset(fault.end, fault), color=_FAULT, label=f"{fault.target}: {fault.kind}")
@@ -61,16 +61,20 @@ def _plot_lines(axes: Any, anomalies: Sequence[Anomaly], fault: Fault) -> None:
 
 
 def _plot_alerts(axes: Any, intervals: Mapping[str, Sequence[Interval]], fault: Fault) -> None:
-    """Draw one row per alert and service, log alerts above threshold rules."""
-    rows = sorted({(name, service) for name, found in intervals.items() for service, _, _ in found}, reverse=True)
+    """Draw one row per alert and service, learned alerts above threshold rules."""
+    rows = [(name, service) for name in reversed(list(intervals)) for service in _services(intervals[name])]
     for row, (name, service) in enumerate(rows):
-        color = _ALERT if name == "LogAnomaly" else _RULE
+        color = _RULE if name == "ServiceDown" else _ALERT
         for found, first, last in intervals[name]:
             if found == service:
                 start = _offset(first, fault)
                 axes.barh(row, max(1.0, _offset(last, fault) - start), left=start, height=0.6, color=color)
     axes.set_yticks(range(len(rows)), [f"{name} {service}" for name, service in rows])
     axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
+
+
+def _services(found: Sequence[Interval]) -> list[str]:
+    return sorted({service for service, _, _ in found}, reverse=True)
 
 
 def _offset(moment: datetime, fault: Fault) -> float:

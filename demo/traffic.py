@@ -20,7 +20,7 @@ from locust import FastHttpUser, events, task
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from demo.journeys import Pace, Request, draw_customer, order_page, plan_visit
-from faultline.config import read_float, read_int
+from faultline.settings import read_float, read_int
 
 RETURNING_SHARE = 0.35
 SEED = read_int(os.environ, "FAULTLINE_SEED", 0)

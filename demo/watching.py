@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +10,9 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from faultline.alerts import FiringAlert, firing_alerts
+from faultline.anomalies import Anomaly, AnyAnomaly, ServiceAnomaly, read_anomaly
 from faultline.config import Ports
 from faultline.kafka_io import read_topic
-from faultline.records import Anomaly
 
 
 class Watch:
@@ -59,12 +60,18 @@ class Watch:
 
     def anomalies(self, start: datetime, end: datetime) -> list[Anomaly]:
         """Return the abnormal lines written between two times, each once, in order of time."""
-        found: dict[str, Anomaly] = {}
-        for message in read_topic(self._bootstrap, self._topic):
-            anomaly = Anomaly.from_bytes(message.value() or b"")
-            if start <= anomaly.timestamp <= end:
-                found[anomaly.event_id] = anomaly
+        found = {a.event_id: a for a in self._records() if isinstance(a, Anomaly) and start <= a.timestamp <= end}
         return sorted(found.values(), key=lambda anomaly: anomaly.timestamp)
+
+    def services(self, start: datetime, end: datetime) -> list[ServiceAnomaly]:
+        """Return what was said of abnormal services between two times, each once, in order of time."""
+        found = {
+            a.event_id: a for a in self._records() if isinstance(a, ServiceAnomaly) and start <= a.window_end <= end
+        }
+        return sorted(found.values(), key=lambda anomaly: (anomaly.window_end, anomaly.service_name))
+
+    def _records(self) -> Iterator[AnyAnomaly]:
+        return (read_anomaly(message.value() or b"") for message in read_topic(self._bootstrap, self._topic))
 
 
 def _runs(series: dict[str, Any]) -> list[tuple[str, datetime, datetime]]:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from faultline.config import Paths, Ports
 from faultline.kafka_io import create_topics
+from faultline.registry import Registry
 from faultline.stack.prerequisites import is_port_free
 
 TopicFactory = Callable[..., str]
@@ -101,6 +102,22 @@ def topics(kafka_bootstrap: str) -> Iterator[TopicFactory]:
         admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
         for future in admin.delete_topics(made, operation_timeout=10).values():
             future.result()
+
+
+@pytest.fixture(scope="session")
+def registry_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty registry: MLflow takes seconds to make its database, a copy takes none."""
+    folder = tmp_path_factory.mktemp("registry")
+    Registry(f"sqlite:///{folder / 'mlflow.db'}").check()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def registry(registry_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """A model registry of its own, embedded and empty."""
+    folder = tmp_path_factory.mktemp("registry")
+    shutil.copy(registry_template, folder)
+    return Registry(f"sqlite:///{folder / 'mlflow.db'}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from demo.report import write_report
 from demo.story import Fault, Times
-from faultline.records import Anomaly, Severity, SourceType
+from faultline.anomalies import Anomaly, ServiceAnomaly
+from faultline.records import Severity, SourceType
 
 START = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 FAULT = Fault("payments", "process stopped", START, START + timedelta(seconds=20))
@@ -38,6 +39,27 @@ def anomaly(seconds, body="calling payments failed", service="orders"):
     )
 
 
+def service_anomaly(seconds, score, explanation):
+    """Return what is said of `orders` so many seconds after the fault."""
+    end = START + timedelta(seconds=seconds)
+    return ServiceAnomaly(
+        detectors=["structured"],
+        deviations=[],
+        event_id=str(seconds),
+        explanation=explanation,
+        lines=[],
+        model_version="m",
+        p_value=0.1,
+        semantic_p_value=1.0,
+        service_name="orders",
+        since=START - timedelta(seconds=13),
+        structured_p_value=0.05,
+        structured_score=score,
+        window_end=end,
+        window_start=end - timedelta(seconds=15),
+    )
+
+
 class RecordedWatch:
     """What Prometheus and the topic held in one recorded run."""
 
@@ -47,8 +69,11 @@ class RecordedWatch:
     def anomalies(self, start, end):
         return [a for a in self._anomalies if start <= a.timestamp <= end]
 
+    def services(self, start, end):
+        return [service_anomaly(2, 7.0, "orders: lines in 5s 0"), service_anomaly(9, 12.0, "orders: <b>worst</b>")]
+
     def intervals(self, name, start, end):
-        begin = START + timedelta(seconds=3 if name == "LogAnomaly" else 15)
+        begin = START + timedelta(seconds={"LogAnomaly": 3, "BehaviourAnomaly": 4}.get(name, 15))
         return [("orders", begin, START + timedelta(seconds=30))]
 
     def value(self, query, at):
@@ -63,7 +88,10 @@ def times():
 def test_facts_are_measured_from_the_injection(tmp_path):
     facts = write_report(tmp_path, RecordedWatch([anomaly(-5), anomaly(1), anomaly(2)]), times(), FAULT)
     assert facts["alert_seconds"] == 3.0
+    assert facts["behaviour_alert_seconds"] == 4.0
     assert facts["rule_alert_seconds"] == 15.0
+    assert [(s["score"], s["explanation"]) for s in facts["services"]] == [(12.0, "orders: <b>worst</b>")]
+    assert "<b>worst" not in (tmp_path / "report.html").read_text()
     assert facts["resolved_seconds"] == 11.0
     assert (facts["anomalies_before_fault"], facts["anomalies_after_fault"]) == (1, 2)
     assert facts["first_anomaly"]["seconds_after_fault"] == 1.0

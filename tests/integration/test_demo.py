@@ -16,9 +16,9 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
+from faultline.anomalies import Anomaly
 from faultline.config import Paths
 from faultline.kafka_io import read_topic
-from faultline.records import Anomaly
 from faultline.stack.leftovers import find_leftovers
 from faultline.stack.lifecycle import Stack
 from faultline.stack.progress import Progress

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 from uuid import uuid4
 
 import psutil
@@ -23,9 +27,12 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 from prometheus_client.parser import text_string_to_metric_families
 
+from faultline.anomalies import Anomaly, read_anomaly
+from faultline.artifact import read_manifest, write_manifest
 from faultline.config import REPOSITORY, Paths, StreamConfig
 from faultline.kafka_io import create_topics, declared_topics, headers_of, make_producer, read_topic
-from faultline.records import Anomaly, Event, Severity, SourceType
+from faultline.records import Event, Severity, SourceType
+from faultline.registry import Registry, Training
 from faultline.stack.progress import Progress
 from faultline.stack.spark_submit import submit_command
 from faultline.stack.training import train
@@ -161,6 +168,13 @@ class Pipeline:
                 totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
         return totals
 
+    def model_versions(self) -> set[str]:
+        """Return the versions that the metrics call in use."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.config.metrics_port}/metrics", timeout=5) as page:
+            families = list(text_string_to_metric_families(page.read().decode()))
+        samples = [sample for family in families for sample in family.samples]
+        return {sample.labels["version"] for sample in samples if sample.name == "faultline_model_info"}
+
     def await_all(self) -> dict[str, float]:
         """Wait until all that was sent has been read, and return the metrics, which add up."""
         found: dict[str, float] = until(
@@ -185,11 +199,11 @@ class Pipeline:
         return letters
 
     def anomalies(self) -> list[Anomaly]:
-        """Return everything called abnormal."""
+        """Return every line called abnormal."""
         messages = list(read_topic(self.config.bootstrap, self.config.topics.anomalies))
-        found = [Anomaly.from_bytes(message.value() or b"") for message in messages]
+        found = [read_anomaly(message.value() or b"") for message in messages]
         assert [message.key() for message in messages] == [anomaly.event_id.encode() for anomaly in found]
-        return found
+        return [anomaly for anomaly in found if isinstance(anomaly, Anomaly)]
 
 
 @pytest.fixture(scope="module")
@@ -360,3 +374,43 @@ def test_ended_in_the_middle_nothing_is_lost(environ: dict[str, str], home: Path
         until(lambda: len({place for place, _, _ in pipeline.dead_letters()}), lambda n: n == 100, "dead letters")
     repeats = len(pipeline.anomalies()) - len(ids) + len(pipeline.dead_letters()) - 100
     assert 0 <= repeats <= 20  # at most the batch that was under way
+
+
+def register_variant(environ: Mapping[str, str], note: str, *, damaged: bool = False) -> str:
+    """Make a version that differs from the champion in a note only, promote it and return its content version."""
+    models, registry = Paths.from_env(environ).models, Registry.from_env(environ)
+    with tempfile.TemporaryDirectory() as work:
+        folder = Path(shutil.copytree((models / "champion").resolve(), Path(work) / "model"))
+        manifest = read_manifest(folder)
+        state = json.loads((folder / "model.json").read_text())
+        (folder / "model.json").write_text(json.dumps({**state, "note": note}))
+        write_manifest(folder, **{key: manifest[key] for key in manifest.keys() - {"version", "files"}})
+        version = registry.record_training(folder, Training("semantic_train", {}, {}, {}))
+    if damaged:
+        (Path(unquote(urlparse(version.source).path)) / "model.json").write_text("{}")
+    registry.promote(version)
+    return version.content
+
+
+def test_a_running_stream_follows_the_champion_and_refuses_a_bad_one(stream: Pipeline, environ: dict[str, str]) -> None:
+    abnormal: list[str] = []
+
+    def versions() -> set[str]:
+        events = [abnormal_event() for _ in range(20)]
+        stream.send(*(event.to_bytes() for event in events))
+        abnormal.extend(event.event_id for event in events)
+        return stream.model_versions()
+
+    (old,) = until(versions, lambda found: len(found) == 1, "the first model")
+    new = register_variant(environ, "newer")
+    until(versions, lambda found: found == {new}, "the new champion")
+    register_variant(environ, "bad", damaged=True)
+    refused = "faultline_model_rejected_total"
+    until(lambda: (versions(), stream.metrics())[1], lambda found: found.get(refused) == 1, "the refusal")
+    assert versions() == {new}
+    stream.await_all()
+    used = {found.event_id: found.model_version for found in stream.anomalies() if found.event_id in set(abnormal)}
+    assert sorted(used) == sorted(abnormal)
+    for partition in (0, 1):  # send() alternates; in a partition no line of the old model follows one of the new
+        in_order = [used[event_id] for event_id in abnormal[partition::2]]
+        assert [version for version, _ in groupby(in_order)] == [old, new]

@@ -132,7 +132,8 @@ def test_every_test_fixes_the_order_of_the_groups() -> None:
 def test_alert_is_labelled_and_has_its_runbook_heading(alert: dict[str, dict[str, str]]) -> None:
     name = str(alert["alert"])
     assert alert["labels"]["severity"] in {"page", "ticket", "info"}
-    side = "ml" if name.startswith("LogAnomaly") else "rules" if name == "ServiceDown" else "pipeline"
+    learned = "Anomaly" in name
+    side = "ml" if learned else "rules" if name == "ServiceDown" else "pipeline"
     assert alert["labels"]["side"] == side
     assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
     assert alert["annotations"]["runbook_url"] == f"prometheus/runbook.md#{name.lower()}"
