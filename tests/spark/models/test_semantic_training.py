@@ -96,3 +96,13 @@ def test_lines_beyond_the_most_frequent_are_left_out_and_training_ends(
     model = train([*normal(), *rare], encoder, Budget(1.0, 0.3))
     assert len(model.references) <= 4 + 4
     assert "INFO charged <NUM> EUR for order <NUM>" in model.references
+
+
+def test_one_constant_template_is_enough(encoder: Path) -> None:
+    times = [START + timedelta(seconds=5 * number) for number in range(40)]
+    constant = [CountedLine("app_container_log", "orders", "INFO alive", moment, 5) for moment in times]
+    model = train(constant, encoder, Budget(1.0, 0.3))
+    verdicts = model.judge(["INFO alive", "ERROR disk full"])
+    _, abnormal = decide(model, verdicts, ["app_container_log"] * 2)
+    assert model.references == ("INFO alive",)
+    assert abnormal.tolist() == [False, True]

@@ -169,3 +169,13 @@ def test_a_model_of_other_features_is_refused(tmp_path: Path) -> None:
 
 def test_a_model_without_structured_part_has_none(tmp_path: Path) -> None:
     assert StructuredModel.load(tmp_path) is None
+
+
+def test_a_service_that_always_does_the_same_is_not_abnormal_for_one_line_more() -> None:
+    constant = [Fact("orders", START + n, "lines:app_container_log", 4.0, 1.0, 4) for n in range(300)]
+    model = train(constant, {}, 1.0)
+    profile = model.profiles["orders"]
+    same, more, silent = profile.deviations(RowTable([row(lines=60.0), row(lines=61.0), row(lines=0.0)]))
+    assert not model.judge("orders", same).abnormal
+    assert not model.judge("orders", more).abnormal
+    assert model.judge("orders", silent).abnormal
