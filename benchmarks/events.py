@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import Producer
 
@@ -16,6 +16,8 @@ _WORDS = (  # noqa: SIM905 - sixty words read better as text
     " search index page template image thread batch record cursor lease shard replica offset commit segment bucket"
     " accepted started finished loaded refreshed expired closed opened resolved scheduled rejected skipped merged sent"
 ).split()
+EVENTS_PER_SECOND = 15_000  # of event time: what both detectors together have to keep up with
+LINES_PER_TRACE = 5
 SERVICES = ("storefront", "orders", "payments", "inventory", "search", "mail", "stock", "login")
 
 
@@ -47,7 +49,7 @@ def make_event(rng: random.Random, template: str, number: int, moment: datetime)
         severity=Severity.INFO,
         source_type=SourceType.APP_CONTAINER_LOG,
         timestamp=moment,
-        trace_id=f"{rng.getrandbits(128):032x}",
+        trace_id=f"{number // LINES_PER_TRACE:032x}",
     )
 
 
@@ -57,22 +59,25 @@ def hash_of(text: str) -> int:
 
 
 def make_records(count: int, templates: list[str], seed: int = 11) -> Iterator[bytes]:
-    """Yield `count` encoded records; every template comes up, some far more often than others."""
+    """Yield `count` encoded records, EVENTS_PER_SECOND of them in each second of event time, which ends now.
+
+    Every template comes up, some far more often than others.
+    """
     rng = random.Random(seed)
-    moment = datetime.now(UTC)
+    begin = datetime.now(UTC) - timedelta(seconds=count / EVENTS_PER_SECOND)
     for number in range(count):
         rank = number if number < len(templates) else int(len(templates) * rng.random() ** 3)
+        moment = begin + timedelta(seconds=number / EVENTS_PER_SECOND)
         yield make_event(rng, templates[rank], number, moment).to_bytes()
 
 
-def produce(bootstrap: str, topic: str, records: list[bytes], rounds: int = 1) -> int:
-    """Write records to both partitions, `rounds` times over; return how many that were."""
+def produce(bootstrap: str, topic: str, records: Iterable[bytes]) -> int:
+    """Write records to both partitions; return how many that were."""
     producer = make_producer(bootstrap, "bench")
     sent = 0
-    for _ in range(rounds):
-        for record in records:
-            _send(producer, topic, record, sent % 2)
-            sent += 1
+    for record in records:
+        _send(producer, topic, record, sent % 2)
+        sent += 1
     producer.flush()
     return sent
 

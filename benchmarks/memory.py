@@ -16,7 +16,6 @@ from faultline.config import Ports
 from faultline.stack.spark_submit import submit_command
 
 EVENTS = 5_000_000
-DISTINCT = 200_000
 STALL_SECONDS = 120
 
 
@@ -25,7 +24,6 @@ def measure(bench: Workbench) -> Result:
     templates = standard_templates()
     bench.train(templates)
     environ = bench.topic("memory") | {"FAULTLINE_CHECKPOINT": str(bench.paths.home / "memory-checkpoint")}
-    records = list(make_records(DISTINCT, templates))
     topic = environ["FAULTLINE_TOPIC_LOGS"]
     argv, job = submit_command("semantic_inference.py", [], environ)
     with (
@@ -33,7 +31,7 @@ def measure(bench: Workbench) -> Result:
         subprocess.Popen(argv, env=job, stdout=log, stderr=log) as process,
     ):
         try:
-            writer = threading.Thread(target=produce, args=(bench.bootstrap, topic, records, EVENTS // DISTINCT))
+            writer = threading.Thread(target=produce, args=(bench.bootstrap, topic, make_records(EVENTS, templates)))
             writer.start()
             samples = _sample(bench, process.pid)
             writer.join()

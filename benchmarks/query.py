@@ -1,7 +1,8 @@
 """One timed pass over topic `logs` as it stands, as a job of its own: `query.py MODE RESULT`.
 
 ceiling   read, parse from JSON with Spark's own from_json, drop: what Spark alone can do with these records
-semantic  the pipeline: decode, template, score, anomalies and dead letters to Kafka
+semantic  what lines say: decode, template, score, anomalies and dead letters to Kafka
+combined  the pipeline as it streams: that, and what numbers do, joined per service
 """
 
 from __future__ import annotations
@@ -52,8 +53,19 @@ def ceiling(raw: DataFrame, config: StreamConfig) -> StreamingQuery:
 
 
 def semantic(raw: DataFrame, config: StreamConfig) -> StreamingQuery:
-    outcomes = streams.observe_outcomes(streams.score_events(raw, config.model.resolve()))
+    """The model without its structured part gives no facts, and nothing is joined."""
+    outcomes = streams.observe_outcomes(streams.score_events(raw, (config.models / "candidate").resolve()))
     return streams.write_records(streams.to_kafka_records(outcomes, config.topics), config)
+
+
+def combined(raw: DataFrame, config: StreamConfig) -> StreamingQuery:
+    model = config.model.resolve()
+    outcomes = streams.observe_outcomes(streams.score_events(raw, model))
+    joined = streams.observe_joined(streams.join_services(outcomes, model.parent))
+    return streams.write_records(streams.to_kafka_records(joined, config.topics), config)
+
+
+MODES = {"ceiling": ceiling, "semantic": semantic, "combined": combined}
 
 
 def main(mode: str, result: Path) -> None:
@@ -61,7 +73,7 @@ def main(mode: str, result: Path) -> None:
     spark = SparkSession.builder.appName(f"bench-{mode}").getOrCreate()
     batches = Batches()
     spark.streams.addListener(batches)
-    query = {"ceiling": ceiling, "semantic": semantic}[mode](streams.read_logs(spark, config), config)
+    query = MODES[mode](streams.read_logs(spark, config), config)
     query.awaitTermination()
     spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
     result.write_text(json.dumps(batches.rows))

@@ -16,7 +16,7 @@ PAIRS = 3
 
 
 def measure(bench: Workbench) -> Result:
-    """Run both passes in turn, PAIRS times; the ratio is taken pair by pair."""
+    """Run the passes in turn, PAIRS times; ratios are taken within each turn."""
     templates = standard_templates()
     with bench.progress.step("training on the benchmark's templates"):
         model = bench.train(templates)
@@ -24,24 +24,31 @@ def measure(bench: Workbench) -> Result:
     with bench.progress.step(f"writing {RECORDS} records"):
         produce(bench.bootstrap, environ["FAULTLINE_TOPIC_LOGS"], list(make_records(RECORDS, templates)))
     environ["FAULTLINE_MAX_OFFSETS_PER_TRIGGER"] = str(BATCH)
-    rates: dict[str, list[float]] = {"ceiling": [], "semantic": []}
+    rates: dict[str, list[float]] = {"ceiling": [], "semantic": [], "combined": []}
     for pair in range(PAIRS):
         for mode, found in rates.items():
             with bench.progress.step(f"{mode}, run {pair + 1} of {PAIRS}"):
                 total = counts_of(bench.run_query(mode, environ, f"{mode}-{pair}"))
             found.append(total["rows"] / total["milliseconds"] * 1000)
     ratios = [ours / top for ours, top in zip(rates["semantic"], rates["ceiling"], strict=True)]
+    both = [ours / top for ours, top in zip(rates["combined"], rates["ceiling"], strict=True)]
     by_row = _one_row_at_a_time(model, templates)
     return {
         "events_per_second": round(median(rates["semantic"])),
         "ceiling_events_per_second": round(median(rates["ceiling"])),
         "ratio_to_ceiling": round(median(ratios), 3),
         "ratio_to_ceiling_runs": [round(ratio, 3) for ratio in ratios],
+        "combined_events_per_second": round(median(rates["combined"])),
+        "combined_ratio_to_ceiling": round(median(both), 3),
         "one_row_at_a_time_events_per_second": round(by_row),
         "ratio_to_one_row_at_a_time": round(median(rates["semantic"]) / by_row),
         "records": RECORDS,
         "templates": len(templates),
-        "targets": {"events_per_second": ">= 20000", "ratio_to_ceiling": ">= 0.3"},
+        "targets": {
+            "events_per_second": ">= 20000",
+            "combined_events_per_second": ">= 15000",
+            "ratio_to_ceiling": ">= 0.3",
+        },
     }
 
 

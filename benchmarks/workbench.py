@@ -17,17 +17,21 @@ import pyarrow as pa
 from confluent_kafka.admin import NewTopic
 
 from benchmarks.events import make_records, make_templates
-from faultline.config import REPOSITORY, Paths, Ports, kafka_bootstrap
+from faultline.config import REPOSITORY, Paths, Ports, TrainConfig, kafka_bootstrap
 from faultline.kafka_io import create_topics, declared_topics
+from faultline.registry import Registry
 from faultline.stack.lifecycle import Stack
 from faultline.stack.prerequisites import is_port_free
 from faultline.stack.progress import Progress
 from faultline.stack.spark_submit import submit_file
-from spark.models.counting import COUNT_SCHEMA, count_batch
+from spark.models import structured_release
+from spark.models.counting import COUNT_SCHEMA, count_batch, facts_batch
+from spark.models.scoring import count_facts, load_model
+from spark.models.semantic import SemanticModel
 from spark.models.semantic_release import release
-from spark.models.semantic_training import Budget
 
 TEMPLATES = 2000
+CANDIDATE = "candidate"
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,18 @@ class Workbench:
         return batches
 
     def train(self, templates: list[str]) -> Path:
-        """Train on records of the templates, spread over a minute of normal time."""
+        """Train on records of the templates, spread over a minute of normal time, as `./run train` does."""
         begin = datetime.now(UTC) - timedelta(minutes=2)
         values = list(make_records(12 * len(templates), templates))
-        chunks = [values[i::12] for i in range(12)]
-        tables = [_counted(chunk, begin + timedelta(seconds=5 * i)) for i, chunk in enumerate(chunks)]
-        return release(pa.concat_tables(tables), self.paths.models / "semantic", Budget(1.0, 0.3))
+        registry = Registry.from_env(self.environ)
+        tables = [_counted(values[i::12], begin + timedelta(seconds=5 * i)) for i in range(12)]
+        release(
+            pa.concat_tables(tables), TrainConfig.from_env({**self.environ, "FAULTLINE_ALIAS": CANDIDATE}), registry
+        )
+        config = TrainConfig.from_env({**self.environ, "FAULTLINE_BASE_ALIAS": CANDIDATE})
+        model = load_model(str(config.base.resolve()))
+        facts = [_facts(model, values[i::60], begin + timedelta(seconds=i)) for i in range(60)]
+        return structured_release.release(pa.concat_tables(facts), config, registry)
 
 
 def _renamed(topic: NewTopic, name: str) -> NewTopic:
@@ -82,6 +92,14 @@ def _counted(values: list[bytes], moment: datetime) -> pa.Table:
     table = pa.Table.from_batches([count_batch(batch)])
     stamps = pa.array([moment] * len(table), COUNT_SCHEMA.field("bucket").type)
     return table.set_column(COUNT_SCHEMA.names.index("bucket"), "bucket", stamps)
+
+
+def _facts(model: SemanticModel, values: list[bytes], moment: datetime) -> pa.Table:
+    stamps = pa.array([moment] * len(values), pa.timestamp("us", tz="UTC"))
+    partitions = pa.array([0] * len(values), pa.int32())
+    columns = {"value": pa.array(values, pa.binary()), "timestamp": stamps, "partition": partitions}
+    batch = pa.RecordBatch.from_pydict(columns)
+    return pa.Table.from_batches([facts_batch(count_facts(model, batch))])
 
 
 @contextmanager
