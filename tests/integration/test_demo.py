@@ -16,7 +16,7 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from faultline.anomalies import Anomaly
+from faultline.anomalies import Anomaly, read_anomaly
 from faultline.config import Paths
 from faultline.kafka_io import read_topic
 from faultline.stack.leftovers import find_leftovers
@@ -60,6 +60,7 @@ def test_fault_is_alerted_and_resolved(demo: Demo) -> None:
     assert facts["resolved_seconds"] > 0
     assert facts["alerts_before_fault"] == 0
     assert facts["first_anomaly"]["seconds_after_fault"] >= 0
+    assert any("structured" in service["detectors"] for service in facts["services"])
 
 
 def test_everything_read_is_scored_or_set_aside(demo: Demo) -> None:
@@ -80,7 +81,7 @@ def test_report_is_complete(demo: Demo) -> None:
 
 def test_progress_says_what_it_waits_for_and_for_how_long(demo: Demo) -> None:
     assert "learning: normal traffic is written and collected (40 s)" in demo.output
-    assert "ALERT LogAnomaly" in demo.output
+    assert "ALERT LogAnomaly" in demo.output or "ALERT BehaviourAnomaly" in demo.output
     assert str(demo.report / "report.html") in demo.output
 
 
@@ -107,8 +108,8 @@ def test_no_abnormal_line_is_lost_when_broker_and_stream_are_killed(demo: Demo) 
 
     def all_seen() -> bool:
         for message in read_topic(demo.stack.program("kafka").address, "anomalies"):
-            anomaly = Anomaly.from_bytes(message.value() or b"")
-            if anomaly.service_name == "extra":
+            anomaly = read_anomaly(message.value() or b"")
+            if isinstance(anomaly, Anomaly) and anomaly.service_name == "extra":
                 seen[anomaly.event_id] = anomaly.body
         return len(set(seen.values())) == 90
 
