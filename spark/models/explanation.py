@@ -27,6 +27,8 @@ def _describe(moved: Deviation) -> str:
     >>> _describe(Deviation(feature="lines/5s", value=0.0, usual=25.0, deviation=-13.0))
     'lines in 5s 0 instead of 25'
     """
+    if moved.feature.startswith('lines "'):  # the text of a template, which may hold anything
+        return f"{moved.feature} {moved.value:.4g} instead of {moved.usual:.4g}"
     kind, _, rest = moved.feature.partition(":")
     name = {
         "silence": f"seconds since the last line of {rest}",
