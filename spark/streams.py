@@ -18,6 +18,7 @@ from faultline.activations import Activations
 from faultline.config import StreamConfig, Topics, TrainConfig
 from faultline.records import SourceType
 from spark.models import counting, joining, scoring
+from spark.models.parts import PartByFolder
 from spark.models.payloads import SESSIONS
 from spark.models.session_joining import join_sessions
 
@@ -113,9 +114,9 @@ def join_services(outcomes: DataFrame, models: Path) -> DataFrame:
         before = bytes(state.get[0]) if state.exists else None
         found = pd.concat(list(frames))
         if key[0].startswith(SESSIONS):
-            after, rows = join_sessions(before, found, scoring.SessionModels(Path(folder)))
+            after, rows = join_sessions(before, found, PartByFolder(Path(folder), scoring.load_sessions))
         else:
-            after, rows = joining.join(before, found, scoring.StructuredModels(Path(folder)))
+            after, rows = joining.join(before, found, PartByFolder(Path(folder), scoring.load_structured))
         state.update((after,))
         yield joining.frame(rows)
 

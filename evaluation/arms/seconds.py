@@ -15,7 +15,7 @@ from evaluation.arms.structured import WINDOWS
 from evaluation.corpus import Units
 from evaluation.datasets.service_windows import WINDOW
 from spark.models.base import Vector
-from spark.models.features import Fact, event_facts
+from spark.models.features import Fact
 from spark.models.payloads import ScoredLines
 from spark.models.structured import Profile, score
 from spark.models.structured_training import FOLDS
@@ -87,8 +87,7 @@ def _facts(units: Units) -> list[Fact]:
     ids = [template_id(template) for template in units.space.templates]
     moments = [event.observed_timestamp for event in events]
     known = units.space.known[codes].tolist()
-    lines = ScoredLines(events, moments, [0] * len(events), [ids[code] for code in codes.tolist()], known)
-    return event_facts(events, lines.names(None), moments)
+    return ScoredLines(events, moments, [0] * len(events), [ids[code] for code in codes.tolist()], known).facts(None)
 
 
 def _stretches(units: Units) -> dict[str, list[Stretch]]:

@@ -98,12 +98,11 @@ def event_second(event: Event, appended: datetime) -> int:
     return int(min(event.timestamp, event.observed_timestamp, appended).timestamp())
 
 
-def event_facts(events: Sequence[Event], templates: Sequence[str], appended: Sequence[datetime]) -> list[Fact]:
-    """Return the facts of records: `templates` [n] are template ids, or UNKNOWN_TEMPLATE; order does not matter."""
+def event_facts(events: Sequence[Event], templates: Sequence[str], seconds: Sequence[int]) -> list[Fact]:
+    """Return the facts of records in any order: `templates` [n] are ids or UNKNOWN_TEMPLATE, `seconds` their times."""
     counts: Counter[tuple[str, int, str, str, str | None, str]] = Counter()
     sampled: list[tuple[str, int, Event]] = []
-    for event, template, moment in zip(events, templates, appended, strict=True):
-        second = event_second(event, moment)
+    for event, template, second in zip(events, templates, seconds, strict=True):
         status = event.attributes.get("http.response.status_code", "")[:1]
         kind, level = event.source_type.value, _LEVELS.get(event.severity)
         counts[event.service_name, second, kind, status, level, template] += 1

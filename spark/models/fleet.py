@@ -21,7 +21,7 @@ from spark.models.explanation import explain
 from spark.models.features import Fact
 from spark.models.recurrence import Recurrences
 from spark.models.structured import DETECTOR, Profile, StructuredModel
-from spark.models.windows import WIDTH, Row, RowTable, Windows
+from spark.models.windows import WIDTH, Row, RowTable, Windows, newest_second
 
 EVIDENCE_LINES: Final = 20  # kept of a service; the most abnormal ones go into the record
 SHOWN_LINES: Final = 5
@@ -77,7 +77,7 @@ class ServiceSecond(msgspec.Struct):
 class Fleet(msgspec.Struct):
     """The whole state."""
 
-    windows: Windows
+    windows: Windows = msgspec.field(default_factory=Windows)
     drifts: dict[str, Drift] = {}
     cases: dict[str, Case] = {}
     recurrences: Recurrences = msgspec.field(default_factory=Recurrences)
@@ -86,23 +86,16 @@ class Fleet(msgspec.Struct):
     recoveries: int = 0
     accepted: int = 0  # abnormal lines that were left out as lasting ones
 
-    @classmethod
-    def new(cls) -> Fleet:
-        """Return the state before the first record."""
-        return cls(Windows())
-
     def take(self, payloads: Iterable[Payload], anomalies: Iterable[Anomaly]) -> list[Anomaly]:
         """Take in the facts and the abnormal lines of one micro-batch, in any order; return the lines that stay so.
 
         Those of a template that has come for so long that it is normal by now are left out, and counted.
         """
-        marks: dict[int, int] = {}
+        marks = []
         for payload in payloads:
             self.windows.add(payload.facts)
-            for partition, second in payload.marks.items():
-                marks[partition] = max(marks.get(partition, 0), second)
-        # A partition that lags in a backlog holds the others back: its lines would all be late.
-        self.newest = max(self.newest, min(marks.values(), default=0))
+            marks.append(payload.marks)
+        self.newest = newest_second(self.newest, marks)
         ordered = sorted(anomalies, key=lambda anomaly: (anomaly.timestamp, anomaly.event_id))
         lasting = [anomaly for anomaly in ordered if not self._is_accepted(anomaly)]
         self.accepted += len(ordered) - len(lasting)
@@ -192,9 +185,7 @@ def _weight(line: EvidenceLine) -> tuple[float, float, str]:
 
 def _record(version: str, found: ServiceSecond, case: Case, said: float, moved: list[Deviation]) -> ServiceAnomaly:
     second = found.second
-    shown = sorted(
-        _of_window(case.lines, second), key=lambda line: (line.p_value, -line.nearest_distance, line.event_id)
-    )[:SHOWN_LINES]
+    shown = sorted(_of_window(case.lines, second), key=_weight)[:SHOWN_LINES]
     return ServiceAnomaly(
         detectors=_detectors(said, found),
         deviations=moved,

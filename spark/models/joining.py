@@ -53,7 +53,7 @@ def join(
 
     `models` finds a structured model by its folder's name. The same state and rows, in any order, give the same result.
     """
-    fleet = Fleet.new() if state is None else _DECODE_STATE(state)
+    fleet = Fleet() if state is None else _DECODE_STATE(state)
     lines = rows[rows["kind"] == "event"]
     payloads = [_DECODE_PAYLOAD(record) for record in rows.loc[rows["kind"] == "facts", "record"]]
     lasting = fleet.take(payloads, _anomalies(lines["record"]))

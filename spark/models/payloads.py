@@ -12,7 +12,7 @@ from zlib import crc32
 import msgspec
 
 from faultline.records import Event
-from spark.models.features import UNKNOWN_TEMPLATE, event_facts, event_second, session_keys
+from spark.models.features import UNKNOWN_TEMPLATE, Fact, event_facts, event_second, session_keys
 from spark.models.fleet import Payload
 from spark.models.session_model import SessionModel
 from spark.models.session_state import Piece, SessionPayload, cut_pieces
@@ -56,6 +56,10 @@ class ScoredLines:
             marks[partition] = max(marks.get(partition, 0), second)
         return marks
 
+    def facts(self, vocabulary: Container[str] | None) -> list[Fact]:
+        """Return the facts of the records, with every template or those of a vocabulary."""
+        return event_facts(self.events, self.names(vocabulary), self.seconds)
+
     def pieces(self, pattern: str) -> list[Piece]:
         """Return the pieces of sessions, keys found as features.session_keys does."""
         return cut_pieces(
@@ -77,8 +81,8 @@ def payload_rows(
         return []
     rows: list[dict[str, Any]] = []
     if structured is not None:
-        facts = event_facts(lines.events, lines.names(structured.templates), lines.appended)
-        rows.append({"kind": FACTS, "record": _ENCODE(Payload(structured.folder, lines.marks, facts))})
+        payload = Payload(structured.folder, lines.marks, lines.facts(structured.templates))
+        rows.append({"kind": FACTS, "record": _ENCODE(payload)})
     if sessions is not None:
         rows += _session_rows(sessions.folder, lines.marks, lines.pieces(sessions.pattern))
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -61,6 +61,19 @@ def totals(manifest: Mapping[str, Any]) -> dict[str, float]:
     bounds = [bound for part in parts for name, bound in part.items() if name != POOLED]
     found = {name: float(manifest[name]) for name in ("lines", "templates") if name in manifest}
     return {**found, "false_alerts_per_day_at_most": float(sum(bounds))} if bounds else found
+
+
+def metrics_of(facts: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
+    """Return facts that are numbers by kind as metrics; MLflow takes no `*`, all kinds pooled, in a name.
+
+    >>> metrics_of({"floors": {"nginx": 2, "*": 3}}, ["floors"])
+    {'floors/nginx': 2.0, 'floors/pooled': 3.0}
+    """
+    return {
+        f"{name}/{'pooled' if kind == POOLED else kind}": float(value)
+        for name in names
+        for kind, value in facts[name].items()
+    }
 
 
 def tags_of(folder: Path, fingerprint: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from faultline.anomalies import Anomaly
 from faultline.errors import DecodeError
 from faultline.records import Event
-from spark.models.features import Fact, event_facts, event_text
+from spark.models.features import Fact, event_text
 from spark.models.masking import mask_texts
 from spark.models.payloads import ScoredLines, payload_rows
 from spark.models.semantic import DETECTOR, SemanticModel, Verdict, decide
@@ -71,28 +71,6 @@ def load_sessions(folder: str) -> SessionModel | None:
     return SessionModel.load(Path(folder))
 
 
-class SessionModels(dict[str, SessionModel | None]):
-    """The session models below a folder by the names of theirs, loaded when asked for."""
-
-    def __init__(self, models: Path) -> None:
-        super().__init__()
-        self._models = models
-
-    def __missing__(self, name: str) -> SessionModel | None:
-        return load_sessions(str(self._models / name))
-
-
-class StructuredModels(dict[str, StructuredModel | None]):
-    """The structured models below a folder by the names of theirs, loaded when asked for."""
-
-    def __init__(self, models: Path) -> None:
-        super().__init__()
-        self._models = models
-
-    def __missing__(self, name: str) -> StructuredModel | None:
-        return load_structured(str(self._models / name))
-
-
 def decode(values: Sequence[bytes | None]) -> list[Event | DecodeError]:
     """Decode each record or say why not; never raises for bad bytes."""
     return [_decode_one(value) for value in values]
@@ -144,8 +122,7 @@ def score_batch(
 
 def count_facts(model: SemanticModel, batch: pa.RecordBatch) -> list[Fact]:
     """Return the facts of an Arrow batch with every template: what the structured model learns."""
-    lines = scored_lines(model, batch)
-    return event_facts(lines.events, lines.names(None), lines.appended)
+    return scored_lines(model, batch).facts(None)
 
 
 def count_pieces(model: SemanticModel, batch: pa.RecordBatch, pattern: str) -> list[Piece]:

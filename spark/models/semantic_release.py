@@ -15,7 +15,7 @@ from spark.models.counting import counted_lines
 from spark.models.embedder import ensure_encoder
 from spark.models.features import FEATURES_VERSION
 from spark.models.parameters import budget_of
-from spark.models.release import fingerprint, publish_and_register, tags_of
+from spark.models.release import fingerprint, metrics_of, publish_and_register, tags_of
 from spark.models.semantic import SemanticModel
 from spark.models.semantic_training import Budget, train
 
@@ -73,11 +73,6 @@ def _parameters(model: SemanticModel, budget: Budget, encoder: str) -> dict[str,
 
 
 def _metrics(facts: dict[str, Any]) -> dict[str, float]:
-    """Return the numbers among the facts; MLflow takes no `*` in a name, which is all source types pooled."""
+    """Return the numbers among the facts."""
     plain = {name: float(facts[name]) for name in ("lines", "rejected", "templates")}
-    by_kind = {
-        f"{name}/{'pooled' if kind == '*' else kind}": float(value)
-        for name in ("false_alerts_per_day_at_most", "held_out_windows")
-        for kind, value in facts[name].items()
-    }
-    return {**plain, **by_kind}
+    return plain | metrics_of(facts, ("false_alerts_per_day_at_most", "held_out_windows"))

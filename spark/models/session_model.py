@@ -12,10 +12,10 @@ from typing import Any, Final, Self
 import numpy as np
 
 from faultline.artifact import MANIFEST
-from faultline.errors import ArtifactError
 from spark.models.base import Matrix, Vector
 from spark.models.detectors.count_neighbour import CountNeighbour
 from spark.models.features import FEATURES_VERSION
+from spark.models.parts import read_part
 from spark.models.sessions import SessionVocabulary
 from spark.models.threshold import ConformalThreshold
 
@@ -109,17 +109,10 @@ class SessionModel:
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """Read what `save` wrote, None when the model has no session part; ArtifactError for other features.
-
-        The manifest was checked when the semantic part was loaded.
-        """
-        path = folder / FOLDER / FILE
-        if not path.is_file():
+        """Read what `save` wrote, None when the model has no session part; ArtifactError for other features."""
+        state = read_part(folder / FOLDER / FILE)
+        if state is None:
             return None
-        state = json.loads(path.read_text())
-        if state["features"] != FEATURES_VERSION:
-            text = f"{path}: made for features {state['features']}, this code computes {FEATURES_VERSION}; train again"
-            raise ArtifactError(text)
         return cls(
             SessionVocabulary.from_json(state["vocabulary"]),
             CountNeighbour.load(folder / FOLDER),

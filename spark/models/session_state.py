@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from spark.models.windows import DELAY_SECONDS, MAX_GAP_SECONDS
+from spark.models.windows import DELAY_SECONDS, MAX_GAP_SECONDS, newest_second
 
 IDLE_SECONDS: Final = 30  # a session is over when its key has been silent for longer: event time
 MAX_OPEN: Final = 10_000  # sessions of a shard; the longest idle ones beyond are closed early
@@ -112,11 +112,7 @@ class OpenSessions(msgspec.Struct):
 
     def take(self, payloads: Sequence[SessionPayload], version: str) -> None:
         """Take in what one micro-batch says, in any order; of another model's templates nothing is kept."""
-        marks: dict[int, int] = {}
-        for payload in payloads:
-            for partition, second in payload.marks.items():
-                marks[partition] = max(marks.get(partition, 0), second)
-        newest = max(self.newest, min(marks.values(), default=0))  # see fleet.Fleet.take
+        newest = newest_second(self.newest, (payload.marks for payload in payloads))
         pieces = [piece for payload in payloads for piece in payload.pieces]
         if version != self.version or newest - self.newest > MAX_GAP_SECONDS:
             self.open, self.version = {}, version

@@ -24,9 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from faultline.artifact import MANIFEST
-from faultline.errors import ArtifactError, TrainingDataError
+from faultline.errors import TrainingDataError
 from spark.models.calibration import POOLED
 from spark.models.features import FEATURES_VERSION, UNKNOWN_TEMPLATE
+from spark.models.parts import read_part
 from spark.models.threshold import ConformalThreshold
 from spark.models.windows import QUANTILES, WIDTH, WIDTHS, RowTable
 
@@ -227,17 +228,10 @@ class StructuredModel:
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """Read what `save` wrote, None when the model has no structured part; ArtifactError for other features.
-
-        The manifest was checked when the semantic part was loaded.
-        """
-        path = folder / FILE
-        if not path.is_file():
+        """Read what `save` wrote, None when the model has no structured part; ArtifactError for other features."""
+        state = read_part(folder / FILE)
+        if state is None:
             return None
-        state = json.loads(path.read_text())
-        if state["features"] != FEATURES_VERSION:
-            text = f"{path}: made for features {state['features']}, this code computes {FEATURES_VERSION}; train again"
-            raise ArtifactError(text)
         model = cls(
             {service: Profile.from_json(values) for service, values in state["profiles"].items()},
             {service: ConformalThreshold.from_json(values) for service, values in state["thresholds"].items()},

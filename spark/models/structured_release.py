@@ -18,7 +18,7 @@ from faultline.registry import Registry, Training
 from spark.models import session_training
 from spark.models.counting import facts_of
 from spark.models.features import FEATURES_VERSION
-from spark.models.release import fingerprint, publish_and_register, tags_of
+from spark.models.release import fingerprint, metrics_of, publish_and_register, tags_of
 from spark.models.semantic import SemanticModel
 from spark.models.session_model import FOLDER as SESSIONS
 from spark.models.session_model import SessionModel
@@ -112,8 +112,4 @@ def _metrics(manifest: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers among the facts, each service's as its own metric."""
     facts = manifest["structured"]
     sessions = {f"sessions/{name}": float(value) for name, value in manifest.get("sessions", {}).items()}
-    return sessions | {
-        f"{name}/{'pooled' if service == '*' else service}": float(value)
-        for name in ("features", "false_alerts_per_day_at_most", "floors", "held_out_windows")
-        for service, value in facts[name].items()
-    }
+    return sessions | metrics_of(facts, ("features", "false_alerts_per_day_at_most", "floors", "held_out_windows"))

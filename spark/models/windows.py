@@ -103,6 +103,19 @@ class Windows(msgspec.Struct):
                 yield name, second, _row(service, second)
 
 
+def newest_second(before: int, marks: Iterable[Mapping[int, int]]) -> int:
+    """Return the second up to which every partition was read in a micro-batch, never before the one of before.
+
+    `marks` are the newest seconds by partition. One that lags in a backlog holds the others back: its lines would all
+    be late.
+    """
+    newest: dict[int, int] = {}
+    for mark in marks:
+        for partition, second in mark.items():
+            newest[partition] = max(newest.get(partition, 0), second)
+    return max(before, min(newest.values(), default=0))
+
+
 def _add(facts: dict[str, Cell], fact: Fact) -> None:
     total, peak, lines = facts.get(fact.name, (0.0, fact.peak, 0))
     if lines or len(facts) < MAX_NAMES:

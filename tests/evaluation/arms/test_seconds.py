@@ -14,7 +14,7 @@ from evaluation.datasets.labelled import UnitKind
 from evaluation.datasets.lines import RawLine, line_event
 from evaluation.datasets.service_windows import window_set
 from faultline.records import Severity
-from spark.models.features import event_facts
+from spark.models.features import event_facts, event_second
 from spark.models.structured_training import normal_time
 from spark.models.templates import template_id
 
@@ -91,7 +91,7 @@ def test_rows_are_those_of_training_on_the_stream(units_of):
         f"template:{template_id(units.space.templates[code])}"
         for code in units.space.template_of(np.arange(len(events)))
     ]
-    expected = normal_time(event_facts(events, names, [event.timestamp for event in events]))
+    expected = normal_time(event_facts(events, names, [event_second(event, event.timestamp) for event in events]))
     for service, time in service_times(units).items():
         assert set(time.rows.columns) == set(expected[service].rows.columns)
         columns = sorted(time.rows.columns)

@@ -136,7 +136,7 @@ SECOND = int(MOMENT.timestamp())
 
 
 def facts_by_name(events: list[Event], templates: list[str] | None = None) -> dict[str, tuple[float, float, int]]:
-    found = event_facts(events, templates or [""] * len(events), [MOMENT] * len(events))
+    found = event_facts(events, templates or [""] * len(events), [event_second(made, MOMENT) for made in events])
     return {fact.name: (fact.total, fact.peak, fact.lines) for fact in found}
 
 
