@@ -7,8 +7,9 @@ import pytest
 
 from demo.report import write_report
 from demo.story import Fault, Times
-from faultline.anomalies import Anomaly, ServiceAnomaly
+from faultline.anomalies import Anomaly
 from faultline.records import Severity, SourceType
+from tests.anomalies import make_service_anomaly
 
 START = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 FAULT = Fault("payments", "process stopped", START, START + timedelta(seconds=20))
@@ -42,18 +43,10 @@ def anomaly(seconds, body="calling payments failed", service="orders"):
 def service_anomaly(seconds, score, explanation):
     """Return what is said of `orders` so many seconds after the fault."""
     end = START + timedelta(seconds=seconds)
-    return ServiceAnomaly(
-        detectors=["structured"],
-        deviations=[],
+    return make_service_anomaly(
         event_id=str(seconds),
         explanation=explanation,
-        lines=[],
-        model_version="m",
-        p_value=0.1,
-        semantic_p_value=1.0,
-        service_name="orders",
         since=START - timedelta(seconds=13),
-        structured_p_value=0.05,
         structured_score=score,
         window_end=end,
         window_start=end - timedelta(seconds=15),

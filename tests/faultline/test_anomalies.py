@@ -12,13 +12,13 @@ from faultline.anomalies import (
     Anomaly,
     Deviation,
     EvidenceLine,
-    ServiceAnomaly,
     SessionAnomaly,
     TemplateCount,
     read_anomaly,
 )
 from faultline.errors import DecodeError
 from faultline.records import Severity, SourceType
+from tests.anomalies import make_service_anomaly
 
 
 def make_anomaly(**changes: Any) -> Anomaly:
@@ -93,21 +93,10 @@ def test_a_service_anomaly_comes_back_with_its_lines_and_deviations() -> None:
         template="ERROR no stock",
         timestamp=moment,
     )
-    service = ServiceAnomaly(
+    service = make_service_anomaly(
         detectors=["semantic", "structured"],
         deviations=[Deviation(deviation=9.0, feature="lines/5s", usual=25.0, value=0.0)],
-        event_id="s1",
-        explanation="orders: lines in 5s 0 instead of 25",
         lines=[line],
-        model_version="v",
-        p_value=0.02,
-        semantic_p_value=0.01,
-        service_name="orders",
-        since=moment,
-        structured_p_value=0.05,
-        structured_score=9.0,
-        window_end=moment,
-        window_start=moment,
     )
     fields = json.loads(service.to_bytes())
     assert read_anomaly(service.to_bytes()) == service

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 from confluent_kafka import Producer
 
-from faultline.anomalies import ServiceAnomaly
 from faultline.recent import printable, recent_anomalies
+from tests.anomalies import make_service_anomaly
 from tests.conftest import TopicFactory
 
 
@@ -37,23 +35,7 @@ def test_no_broker_gives_no_line() -> None:
 @pytest.mark.integration
 def test_a_service_is_shown_with_what_it_does(kafka_bootstrap: str, topics: TopicFactory) -> None:
     topic = topics("anomalies")
-    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    service = ServiceAnomaly(
-        detectors=["structured"],
-        deviations=[],
-        event_id="s1",
-        explanation="orders: lines in 5s 0 instead of 25\x1b[2J",
-        lines=[],
-        model_version="v",
-        p_value=0.02,
-        semantic_p_value=1.0,
-        service_name="orders",
-        since=moment,
-        structured_p_value=0.01,
-        structured_score=9.0,
-        window_end=moment,
-        window_start=moment,
-    )
+    service = make_service_anomaly(explanation="orders: lines in 5s 0 instead of 25\x1b[2J")
     producer = Producer({"bootstrap.servers": kafka_bootstrap})
     producer.produce(topic, service.to_bytes())
     assert producer.flush(30) == 0
