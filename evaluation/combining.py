@@ -17,7 +17,7 @@ from spark.models.base import Vector
 if TYPE_CHECKING:
     from evaluation.comparison import ArmResult
 
-SEMANTIC: Final = "severity_minilm"
+SEMANTIC: Final = "tone_minilm"
 LEXICAL: Final = "severity_lexical"  # the further row: what the stream scores with when that encoder is chosen
 STRUCTURED: Final[Mapping[UnitKind, str]] = {
     UnitKind.SESSION: "session_counts",

@@ -19,9 +19,9 @@ from spark.models.buckets import bucket_of
 from spark.models.embedder import Embedder
 from spark.models.lexical import LexicalEmbedder
 from spark.models.scoring import masked_texts
-from spark.models.semantic import TextEmbedder
 from spark.models.semantic_training import MAX_DISTINCT_LINES
 from spark.models.templates import TemplateTree, generalise, learn_templates
+from spark.models.tone import TextEmbedder, Tone
 
 Indices = npt.NDArray[np.int64]
 CHUNK: Final = 20_000  # events masked at a time: bounds the memory of their texts
@@ -55,6 +55,13 @@ class Corpus:
         fresh = [text for text in dict.fromkeys(texts) if text not in known]
         known.update(zip(fresh, self._embedder(space).embed(fresh), strict=True))
         return np.stack([known[text] for text in texts]) if texts else np.empty((0, 0), np.float32)
+
+    def leans(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return how far each text leans towards trouble, float32 [n], see spark/models/tone.py."""
+        if not texts:
+            return np.zeros(0, np.float32)
+        tone = self.ledger.get(("tone",), lambda: Tone.of(self._embedder("minilm")))
+        return tone.lean(self.embed(texts, "minilm"))
 
     def _embedder(self, space: str) -> TextEmbedder:
         if space not in self._embedders:

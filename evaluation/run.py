@@ -84,9 +84,7 @@ def missing_sets(targets: Mapping[str, Path]) -> list[str]:
 
 def report_folder(environ: Mapping[str, str], begun: datetime) -> Path:
     """Return the folder of a run: reports/evaluation/<time>, below FAULTLINE_HOME when that was moved."""
-    home = Paths.from_env(environ).home
-    base = REPOSITORY / "reports" if home.parent == REPOSITORY else home / "reports"
-    return base / "evaluation" / begun.strftime("%Y%m%dT%H%M%SZ")
+    return Paths.from_env(environ).reports / "evaluation" / begun.strftime("%Y%m%dT%H%M%SZ")
 
 
 def summary(result: SetResult) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from evaluation.arms.arm import Arm, Family
 from evaluation.arms.structured import WINDOWS
@@ -17,6 +18,7 @@ from evaluation.datasets.service_windows import WINDOW
 from spark.models.base import Vector
 from spark.models.features import Fact
 from spark.models.payloads import ScoredLines
+from spark.models.severity import ROUTINE_WEIGHT, severity_weight
 from spark.models.structured import Profile, score
 from spark.models.structured_training import FOLDS
 from spark.models.templates import template_id
@@ -86,8 +88,24 @@ def _facts(units: Units) -> list[Fact]:
     codes = units.space.template_of(units.lines)
     ids = [template_id(template) for template in units.space.templates]
     moments = [event.observed_timestamp for event in events]
-    known = units.space.known[codes].tolist()
-    return ScoredLines(events, moments, [0] * len(events), [ids[code] for code in codes.tolist()], known).facts(None)
+    named = [ids[code] for code in codes.tolist()]
+    known, routine = units.space.known[codes].tolist(), _routine(units)[codes].tolist()
+    return ScoredLines(events, moments, [0] * len(events), named, known, routine).facts(None)
+
+
+def _routine(units: Units) -> npt.NDArray[np.bool_]:
+    """Return which templates are new and say nothing alarming, bool [templates], as Verdict.routine."""
+    space = units.space
+    new = [code for code in np.flatnonzero(~space.known).tolist() if _can_be_routine(space.templates[code])]
+    texts = [space.templates[code] for code in new]
+    routine = np.zeros(len(space.templates), bool)
+    leans = units.corpus.leans(texts).tolist()
+    routine[new] = [severity_weight(text, lean) == ROUTINE_WEIGHT for text, lean in zip(texts, leans, strict=True)]
+    return routine
+
+
+def _can_be_routine(template: str) -> bool:
+    return severity_weight(template, -1.0) == ROUTINE_WEIGHT
 
 
 def _stretches(units: Units) -> dict[str, list[Stretch]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum, auto
 from typing import Final, Self
 
 import numpy as np
@@ -18,14 +19,22 @@ from spark.models.detectors.nearest import NearestTemplate
 from spark.models.severity import severity_weight
 
 
+class Prior(Enum):
+    """What is known of a new line before it is compared."""
+
+    NONE = auto()
+    SEVERE = auto()
+    TONE = auto()
+
+
 class TemplateScorer:
     """Scores each template once with a detector of the project, in the vectors of `spaces`; their mean when several.
 
-    `severe`: with the stream's own prior, see spark/models/severity.py.
+    `prior`: NONE, SEVERE for errors twice as far, or TONE for the stream's own, see spark/models/severity.py.
     """
 
-    def __init__(self, make: Callable[[], Detector], *spaces: str, severe: bool = False) -> None:
-        self._make, self._spaces, self._severe = make, spaces, severe
+    def __init__(self, make: Callable[[], Detector], *spaces: str, prior: Prior = Prior.NONE) -> None:
+        self._make, self._spaces, self._prior = make, spaces, prior
         self._detectors: dict[str, Detector] = {}
 
     def fit(self, normal: Units) -> Self:
@@ -47,8 +56,13 @@ class TemplateScorer:
             return np.zeros(len(units), np.float32)
         parts = [detector.score(_embed(units, texts, space)) for space, detector in self._detectors.items()]
         mean = np.asarray(np.mean(parts, axis=0, dtype=np.float64), np.float32)
-        weights = [severity_weight(text) if self._severe else 1.0 for text in texts]
-        return units.highest((mean * np.array(weights, np.float32))[place])
+        return units.highest((mean * self._weights(units, texts))[place])
+
+    def _weights(self, units: Units, texts: list[str]) -> Vector:
+        if self._prior is Prior.NONE:
+            return np.ones(len(texts), np.float32)
+        leans = units.corpus.leans(texts).tolist() if self._prior is Prior.TONE else [1.0] * len(texts)
+        return np.array([severity_weight(text, lean) for text, lean in zip(texts, leans, strict=True)], np.float32)
 
 
 def _embed(units: Units, texts: list[str], space: str) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -57,22 +71,29 @@ def _embed(units: Units, texts: list[str], space: str) -> np.ndarray[tuple[int, 
 
 
 def _arm(
-    name: str, about: str, make: Callable[[], Detector], *spaces: str, severe: bool = False, quick: bool = True
+    name: str, about: str, make: Callable[[], Detector], *spaces: str, prior: Prior = Prior.NONE, quick: bool = True
 ) -> Arm:
-    return Arm(name, Family.SEMANTIC, about, lambda: TemplateScorer(make, *spaces, severe=severe), quick=quick)
+    return Arm(name, Family.SEMANTIC, about, lambda: TemplateScorer(make, *spaces, prior=prior), quick=quick)
 
 
 ARMS: Final = (
     _arm("nearest_minilm", "nearest normal template, MiniLM vectors", NearestTemplate, "minilm"),
     _arm("nearest_lexical", "nearest normal template, words and word pairs", NearestTemplate, "lexical"),
     _arm("nearest_both", "mean of the two distances", NearestTemplate, "minilm", "lexical"),
+    _arm(
+        "severity_minilm",
+        "nearest_minilm, ERROR and above twice as far",
+        NearestTemplate,
+        "minilm",
+        prior=Prior.SEVERE,
+    ),
     replace(
         _arm(
-            "severity_minilm",
-            "nearest_minilm, ERROR and above twice as far",
+            "tone_minilm",
+            "severity_minilm, new lines that read like routine not at all",
             NearestTemplate,
             "minilm",
-            severe=True,
+            prior=Prior.TONE,
         ),
         streams=True,
     ),
@@ -81,7 +102,7 @@ ARMS: Final = (
         "nearest_lexical, ERROR and above twice as far",
         NearestTemplate,
         "lexical",
-        severe=True,
+        prior=Prior.SEVERE,
     ),
     _arm(
         "severity_both",
@@ -89,7 +110,7 @@ ARMS: Final = (
         NearestTemplate,
         "minilm",
         "lexical",
-        severe=True,
+        prior=Prior.SEVERE,
     ),
     _arm("mahalanobis_minilm", "Mahalanobis distance to normal templates, MiniLM vectors", Mahalanobis, "minilm"),
     _arm("autoencoder_minilm", "autoencoder 384-64-384 on MiniLM vectors", Autoencoder, "minilm", quick=False),

@@ -35,13 +35,15 @@ class ScoredLines:
     partitions: Sequence[int]
     template_ids: Sequence[str]
     known: Sequence[bool]
+    routine: Sequence[bool]  # new, and saying nothing alarming: see Verdict.routine
 
     def names(self, vocabulary: Container[str] | None) -> list[str]:
-        """Return what event_facts counts a line's template as; "" for a known one that no feature is made of."""
-        return [
+        """Return what event_facts counts a line's template as; "" for one that no feature is made of."""
+        counted = [
             UNKNOWN_TEMPLATE if not known else f"template:{name}" if vocabulary is None or name in vocabulary else ""
             for name, known in zip(self.template_ids, self.known, strict=True)
         ]
+        return ["" if routine else name for name, routine in zip(counted, self.routine, strict=True)]
 
     @cached_property
     def seconds(self) -> list[int]:
@@ -61,9 +63,10 @@ class ScoredLines:
         return event_facts(self.events, self.names(vocabulary), self.seconds)
 
     def pieces(self, pattern: str) -> list[Piece]:
-        """Return the pieces of sessions, keys found as features.session_keys does."""
+        """Return the pieces of sessions, keys found as features.session_keys does; routine lines are part of none."""
+        keys = session_keys(self.events, pattern)
         return cut_pieces(
-            session_keys(self.events, pattern),
+            ["" if routine else key for key, routine in zip(keys, self.routine, strict=True)],
             self.seconds,
             [event.service_name for event in self.events],
             [name if known else UNKNOWN_LINE for name, known in zip(self.template_ids, self.known, strict=True)],

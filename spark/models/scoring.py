@@ -139,8 +139,10 @@ def scored_lines(model: SemanticModel, batch: pa.RecordBatch) -> ScoredLines:
 
 
 def _scored_lines(events: list[Event], scored: pa.Table, batch: pa.RecordBatch) -> ScoredLines:
+    new = pc.invert(scored["known_template"])
+    routine = pc.and_(new, pc.equal(scored["score"], 0.0))  # as Verdict.routine
     columns = (batch.column("timestamp"), batch.column("partition"), scored["template_id"], scored["known_template"])
-    return ScoredLines(events, *(column.to_pylist() for column in columns))
+    return ScoredLines(events, *(column.to_pylist() for column in (*columns, routine)))
 
 
 def _score_events(model: SemanticModel, events: list[Event]) -> pa.Table:

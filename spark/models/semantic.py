@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,17 +22,12 @@ from spark.models.lexical import LexicalEmbedder
 from spark.models.severity import severity_weight
 from spark.models.templates import TemplateTree, generalise, template_id
 from spark.models.threshold import ConformalThreshold
+from spark.models.tone import TextEmbedder, Tone
 
 DETECTOR: Final = "semantic"
 CACHE_CHARS: Final = 16_000_000  # bounds each worker's line cache to some 40 MB whatever the lines are
 EMBEDDINGS_PER_BATCH: Final = 64  # about 0.3 s; lines beyond are judged by their words, see `judge`
-FORMAT: Final = 2
-
-
-class TextEmbedder(Protocol):
-    """Texts in, one vector a text out."""
-
-    def embed(self, texts: Sequence[str]) -> Matrix: ...
+FORMAT: Final = 3
 
 
 @dataclass(frozen=True)
@@ -47,6 +42,11 @@ class Verdict:
     nearest: str
     distance: float
 
+    @property
+    def routine(self) -> bool:
+        """True for a line that is new and says nothing alarming: no evidence for any detector."""
+        return not self.known and self.score == 0.0
+
 
 CachedLine = tuple[int, Verdict]  # length of the masked line, which may be far longer than its template
 
@@ -57,6 +57,12 @@ class Arm:
 
     detector: NearestTemplate
     thresholds: Mapping[str, ConformalThreshold]
+    tone: Tone | None = None  # words alone have none
+
+    def weights(self, templates: Sequence[str], x: Matrix) -> list[float]:
+        """Return the prior weight of new templates, [n], with their embeddings x float32 [n, d]."""
+        leans = [1.0] * len(templates) if self.tone is None else self.tone.lean(x).tolist()
+        return [severity_weight(template, lean) for template, lean in zip(templates, leans, strict=True)]
 
     def threshold(self, source_type: str) -> ConformalThreshold:
         """Return the threshold of a source type, or the pooled one."""
@@ -114,7 +120,7 @@ class SemanticModel:
     def _fill_known(self) -> None:
         """A template of normal time is its own nearest: it scores 0, see `NearestTemplate`."""
         for row, template in enumerate(self.references):
-            self._known[template] = self._verdict(template, self.primary, row, 0.0, known=True)
+            self._known[template] = self._verdict(template, self.primary, (row, 0.0, 1.0), known=True)
 
     def _judge_unknown(self, fresh: Mapping[str, Verdict | None]) -> dict[str, Verdict]:
         """Return `fresh` with the verdicts that are missing; equal templates share one embedding."""
@@ -124,16 +130,19 @@ class SemanticModel:
         embedded = EMBEDDINGS_PER_BATCH if self.primary == "minilm" else 0
         for arm, chosen in (("minilm", distinct[:embedded]), ("lexical", distinct[embedded:])):
             if chosen:
-                index, score = self.arms[arm].detector.nearest(self._embedder(arm).embed(chosen))
-                for row, template in enumerate(chosen):
-                    verdicts[template] = self._verdict(template, arm, int(index[row]), float(score[row]), known=False)
+                x = self._embedder(arm).embed(chosen)
+                index, score = self.arms[arm].detector.nearest(x)
+                found = zip(index.tolist(), score.tolist(), self.arms[arm].weights(chosen, x), strict=True)
+                for template, parts in zip(chosen, found, strict=True):
+                    verdicts[template] = self._verdict(template, arm, parts, known=False)
         self._unknown.update({t: verdict for t, verdict in verdicts.items() if verdict.arm == self.primary})
         return {text: verdict or verdicts[templates[text]] for text, verdict in fresh.items()}
 
-    def _verdict(self, template: str, arm: str, index: int, score: float, *, known: bool) -> Verdict:
+    def _verdict(self, template: str, arm: str, found: tuple[int, float, float], *, known: bool) -> Verdict:
+        """Make a verdict of the nearest reference's row, the detector's score and the prior weight."""
+        index, score, weight = found
         distance = score / self.arms[arm].detector.rarity_of(index)
-        weighted = score * severity_weight(template)
-        return Verdict(template, template_id(template), known, arm, weighted, self.references[index], distance)
+        return Verdict(template, template_id(template), known, arm, score * weight, self.references[index], distance)
 
     def _embedder(self, arm: str) -> TextEmbedder:
         if arm not in self._embedders:
@@ -157,6 +166,8 @@ class SemanticModel:
         for name, arm in self.arms.items():
             (folder / name).mkdir(exist_ok=True)
             arm.detector.save(folder / name)
+            if arm.tone is not None:
+                arm.tone.save(folder / name)
             state[name] = {source: threshold.to_json() for source, threshold in arm.thresholds.items()}
         (folder / "model.json").write_text(json.dumps(state, sort_keys=True))
         self.version = write_manifest(folder, detector=DETECTOR, **facts)
@@ -173,6 +184,7 @@ class SemanticModel:
             name: Arm(
                 NearestTemplate.load(folder / name),
                 {source: ConformalThreshold.from_json(values) for source, values in state[name].items()},
+                Tone.load(folder / name),
             )
             for name in ("minilm", "lexical")
         }

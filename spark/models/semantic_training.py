@@ -16,9 +16,9 @@ from spark.models.calibration import ScoredLine, calibrate
 from spark.models.detectors.nearest import NearestTemplate
 from spark.models.embedder import Embedder
 from spark.models.lexical import LexicalEmbedder
-from spark.models.semantic import Arm, SemanticModel, TextEmbedder
-from spark.models.severity import severity_weight
+from spark.models.semantic import Arm, SemanticModel
 from spark.models.templates import DEFAULT_GROUPING, Grouping, TemplateTree, generalise, learn_templates
+from spark.models.tone import TextEmbedder, Tone
 
 MAX_DISTINCT_LINES: Final = 20_000  # most frequent masked lines kept for learning; bounds time and memory
 
@@ -56,10 +56,11 @@ def train(lines: Sequence[CountedLine], encoder: Path, budget: Budget) -> Semant
     added = learn_templates(_unmatched(calibration_tree, later), budget.grouping)
     tree = TemplateTree([*calibration_tree.templates, *added.templates])
     arms = {}
+    tones = {"minilm": Tone.of(embedders["minilm"]), "lexical": None}
     for name, embedder in embedders.items():
-        held_out = _held_out_scores(calibration_tree, earlier, later, embedder)
-        detector = _fit(embedder, tree, lines)
-        arms[name] = Arm(detector, calibrate(held_out, budget.per_day))
+        past = Arm(_fit(embedder, calibration_tree, earlier), {}, tones[name])
+        held_out = _held_out_scores(calibration_tree, past, later, embedder)
+        arms[name] = Arm(_fit(embedder, tree, lines), calibrate(held_out, budget.per_day), tones[name])
     return SemanticModel(tree, arms, encoder)
 
 
@@ -114,13 +115,15 @@ def _fit(embedder: TextEmbedder, tree: TemplateTree, lines: Sequence[CountedLine
 
 
 def _held_out_scores(
-    tree: TemplateTree, earlier: Sequence[CountedLine], later: Sequence[CountedLine], embedder: TextEmbedder
+    tree: TemplateTree, past: Arm, later: Sequence[CountedLine], embedder: TextEmbedder
 ) -> list[ScoredLine]:
-    """Score held-out time as the stream would."""
+    """Score held-out time as the stream would, with what the time before it taught."""
     templates = [tree.match(line.masked) or generalise(line.masked) for line in later]
     distinct = sorted(set(templates))
-    scores = _fit(embedder, tree, earlier).score(embedder.embed(distinct))
-    by_template = {text: float(score) * severity_weight(text) for text, score in zip(distinct, scores, strict=True)}
+    x = embedder.embed(distinct)
+    known = set(tree.templates)
+    scores = zip(distinct, past.detector.score(x), past.weights(distinct, x), strict=True)
+    by_template = {text: 0.0 if text in known else float(score) * weight for text, score, weight in scores}
     return [
         ScoredLine(line.source_type, line.service_name, line.bucket, by_template[template], line.lines)
         for line, template in zip(later, templates, strict=True)

@@ -42,7 +42,7 @@ def test_a_combination_by_words_is_a_row_of_its_own(session_result):
     by_words = session_result.arm("combined_lexical")
     assert "severity_lexical and session_counts" in by_words.about
     assert by_words.metrics.f1 == 1.0
-    assert "severity_minilm and session_counts" in session_result.arm("combined_max").about
+    assert "tone_minilm and session_counts" in session_result.arm("combined_max").about
 
 
 def test_luck_and_constant_find_nothing_on_purpose(session_result):

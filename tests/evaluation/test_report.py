@@ -99,7 +99,7 @@ def test_the_combination_is_compared_with_what_it_joins(session_result, line_res
     text = " ".join(findings(session_result, diagnose(session_result, session_result.arm("combined_max")), 7))
     assert (
         "Against the two detectors it joins, combined_max is at least as good as the better one by F1 (1.000;"
-        " 0.000 by severity_minilm, 1.000 by session_counts) and at least as good" in text
+        " 0.000 by tone_minilm, 1.000 by session_counts) and at least as good" in text
     )
     worse = with_metrics(session_result, "combined_max", f1=0.4, f1_interval=(0.3, 0.5), average_precision=1.0)
     text = " ".join(findings(worse, diagnose(worse, worse.arm("combined_max")), 7))
@@ -109,7 +109,7 @@ def test_the_combination_is_compared_with_what_it_joins(session_result, line_res
     text = " ".join(findings(nothing, diagnose(nothing, nothing.arm("combined_max")), 7))
     assert "combined_max is as good as both by F1 (none of the three finds any) and at least" in text
     text = " ".join(findings(line_result, diagnose(line_result, line_result.arm("combined_max")), 7))
-    assert "A line has no counts of its own: combined_max is severity_minilm alone" in text
+    assert "A line has no counts of its own: combined_max is tone_minilm alone" in text
 
 
 def with_metrics(result, name, **values):
@@ -122,7 +122,7 @@ def test_the_page_marks_what_streams_and_says_how_arms_were_chosen(folder):
     assert '<td>session_counts <span class="tag">streams</span></td>' in page
     assert "some thirty combinations were tried" in page
     arms = pd.read_parquet(folder / "arms.parquet")
-    assert set(arms.loc[arms["streams"], "arm"]) == {"severity_minilm", "session_counts"}
+    assert set(arms.loc[arms["streams"], "arm"]) == {"tone_minilm", "session_counts"}
 
 
 def test_misses_that_look_normal_are_counted(session_result):

@@ -110,8 +110,8 @@ def test_what_streams_is_one_semantic_and_one_structured_arm():
         assert (
             streamed
             == {
-                UnitKind.LINE: ["severity_minilm"],
-                UnitKind.SESSION: ["severity_minilm", "session_counts"],
-                UnitKind.WINDOW: ["structured", "severity_minilm"],
+                UnitKind.LINE: ["tone_minilm"],
+                UnitKind.SESSION: ["tone_minilm", "session_counts"],
+                UnitKind.WINDOW: ["structured", "tone_minilm"],
             }[kind]
         )

@@ -20,9 +20,9 @@ NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 MakeEvent = Callable[..., Event]
 
 
-def lines_of(events: list[Event], known: bool = True) -> ScoredLines:
+def lines_of(events: list[Event], known: bool = True, routine: bool = False) -> ScoredLines:
     n = len(events)
-    return ScoredLines(events, [NOON] * n, [i % 2 for i in range(n)], ["ab"] * n, [known] * n)
+    return ScoredLines(events, [NOON] * n, [i % 2 for i in range(n)], ["ab"] * n, [known] * n, [routine] * n)
 
 
 @pytest.fixture
@@ -73,3 +73,11 @@ def test_a_line_without_a_template_is_an_unknown_one(event: MakeEvent, sessions:
     found = payloads(lines_of([event(trace_id="7f")], known=False), sessions)
     (piece,) = [piece for payload in found.values() for piece in payload.pieces]
     assert piece.counts == {"orders": {"unknown": 1}}
+
+
+def test_routine_lines_are_no_fact_and_no_piece(event: MakeEvent) -> None:
+    events = [event(trace_id="a" * 32)]
+    told = lines_of(events, known=False, routine=True)
+    assert not [fact for fact in told.facts(None) if fact.name.startswith("template:")]
+    assert told.pieces("") == []
+    assert lines_of(events, known=False).pieces("") != []

@@ -27,9 +27,20 @@ def test_a_known_line_scores_zero(model: SemanticModel) -> None:
 
 
 def test_an_unknown_line_names_its_nearest_and_its_distance(model: SemanticModel) -> None:
-    (verdict,) = model.judge(["INFO charged <NUM> USD for order <NUM>"])
+    (verdict,) = model.judge(["WARN charged <NUM> USD for order <NUM>"])
     assert (verdict.known, verdict.nearest) == (False, "INFO charged <NUM> EUR for order <NUM>")
     assert 0.0 < verdict.distance < verdict.score < 0.5
+
+
+def test_an_unknown_line_that_reads_like_routine_is_no_evidence(model: SemanticModel) -> None:
+    routine, trouble = model.judge(["INFO charged <NUM> USD for order <NUM>", "INFO order <NUM> lost, not charged"])
+    assert routine.routine and routine.score == 0.0 < routine.distance
+    assert not trouble.routine and trouble.score > 0.0
+
+
+def test_a_known_line_is_not_called_routine(model: SemanticModel) -> None:
+    (verdict,) = model.judge([KNOWN])
+    assert verdict.score == 0.0 and not verdict.routine
 
 
 def test_what_reads_otherwise_scores_higher(model: SemanticModel) -> None:
@@ -70,7 +81,8 @@ def test_a_flood_is_judged_by_words_beyond_the_limit(model: SemanticModel) -> No
     assert [verdict.arm for verdict in verdicts] == ["minilm"] * EMBEDDINGS_PER_BATCH + ["lexical"] * (
         len(FLOOD) - EMBEDDINGS_PER_BATCH
     )
-    assert all(verdict.score > 0 for verdict in verdicts)
+    assert all(verdict.distance > 0 for verdict in verdicts)
+    assert all(verdict.score > 0 for verdict in verdicts if verdict.arm == "lexical"), "words alone have no tone"
 
 
 def test_a_flood_is_judged_alike_every_time(model_folder: Path) -> None:
@@ -150,7 +162,7 @@ def test_a_model_of_another_format_is_refused(model: SemanticModel, tmp_path: Pa
     state = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps({**state, "format": 99}))
     write_manifest(tmp_path)
-    with pytest.raises(ArtifactError, match="format 99, expected 2; train again with this version"):
+    with pytest.raises(ArtifactError, match="format 99, expected 3; train again with this version"):
         SemanticModel.load(tmp_path)
 
 
