@@ -9,13 +9,33 @@ from pathlib import Path
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
+from prometheus_client.samples import Sample
 
+from demo import storefront
+from demo.telemetry import ShopMetrics
 from faultline.metrics import FeederMetrics, StreamMetrics
 
 PROMETHEUS = Path(__file__).parents[2] / "prometheus"
 RULE_FILES = sorted([*PROMETHEUS.glob("rules/*.yml"), *PROMETHEUS.glob("alerts/*.yml")])
 RULE_TESTS = sorted(Path(__file__).parent.glob("*.yaml"))
-EXPORTED_BY_PROMETHEUS = {"up"}
+EXPORTED_BY_PROMETHEUS = {"up", "scrape_duration_seconds"}
+EXPORTED_BY_NODE_EXPORTER = {  # of the collectors that faultline.stack.programs turns on: cpu, filesystem, meminfo
+    "node_cpu_seconds_total",
+    "node_filesystem_avail_bytes",
+    "node_filesystem_files",
+    "node_filesystem_files_free",
+    "node_filesystem_readonly",
+    "node_filesystem_size_bytes",
+    "node_memory_MemAvailable_bytes",
+    "node_memory_MemTotal_bytes",
+}
+# Which side an alert of a file is on. What is learned stands beside the pipeline's own alerts.
+SIDES = {
+    "faultline.yml": {"ml": r"\w+Anomaly(Rare)?", "pipeline": r"Watchdog|Faultline\w+"},
+    "shop_rules.yml": {"rules": r"(Service|Dependency|Traffic|Orders|Host|Disk)[A-Z]\w+"},
+    "shop_slo.yml": {"slo": r"(Error|Latency)BudgetBurn(Fast|Slow)?|(Service|Host|Disk)[A-Z]\w+"},
+}
+OPPONENTS = {"rules", "slo"}
 KEYWORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "offset", "bool"}
 LABELS_OF_RULES = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
 
@@ -45,6 +65,21 @@ def alerts() -> list[dict[str, object]]:
 ALERTS = sorted(str(rule["alert"]) for rule in alerts())
 
 
+def side_by_file(path: Path) -> dict[str, str]:
+    """Return the side of each alert of a file, as file and name say; KeyError for one that fits none, or two."""
+    names = [r["alert"] for group in yaml.safe_load(path.read_text())["groups"] for r in group["rules"] if "alert" in r]
+    fitting = {name: [side for side, form in SIDES[path.name].items() if re.fullmatch(form, name)] for name in names}
+    wrong = {name: sides for name, sides in fitting.items() if len(sides) != 1}
+    if wrong:
+        raise KeyError(f"{path.name}: {wrong}, expected one side each; see SIDES")
+    return {name: sides[0] for name, sides in fitting.items()}
+
+
+SIDE_OF = {
+    name: side for path in RULE_FILES if path.parent.name == "alerts" for name, side in side_by_file(path).items()
+}
+
+
 def metrics_of(expression: str) -> set[str]:
     """Return the names of the series that a PromQL expression selects."""
     bare = re.sub(r'"[^"]*"', "", expression)
@@ -53,12 +88,31 @@ def metrics_of(expression: str) -> set[str]:
     return set(words) - KEYWORDS
 
 
-def exported_metrics() -> set[str]:
+def exported_metrics(registry: CollectorRegistry) -> set[str]:
+    """Return the names under which Prometheus keeps what a registry exports."""
+    suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
+    return {family.name + suffix for family in registry.collect() for suffix in suffixes.get(family.type, [""])}
+
+
+def pipeline_metrics() -> set[str]:
     registry = CollectorRegistry()
     FeederMetrics(registry)
     StreamMetrics(registry)
-    families = list(registry.collect())
-    return {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
+    return exported_metrics(registry)
+
+
+def shop_metrics() -> set[str]:
+    """Return what every service of the shop exports, and the one business counter that a rule needs."""
+    metrics = ShopMetrics()
+    metrics.counter("checkouts_total", "As demo.storefront has it.")
+    assert '"checkouts_total"' in Path(storefront.__file__).read_text()
+    return exported_metrics(metrics.registry)
+
+
+def histogram_samples() -> list[Sample]:
+    metrics = ShopMetrics()
+    metrics.duration.labels("/", "GET").observe(0.1)
+    return [s for family in metrics.registry.collect() for s in family.samples if s.name.endswith("_bucket")]
 
 
 def seconds(duration: str) -> int:
@@ -92,7 +146,8 @@ def test_metrics_of_reads_names_only() -> None:
 
 
 def test_every_metric_of_a_rule_is_exported_or_recorded() -> None:
-    known = exported_metrics() | EXPORTED_BY_PROMETHEUS | {str(rule["record"]) for rule in rules() if "record" in rule}
+    known = pipeline_metrics() | shop_metrics() | EXPORTED_BY_PROMETHEUS | EXPORTED_BY_NODE_EXPORTER
+    known |= {str(rule["record"]) for rule in rules() if "record" in rule}
     used = {name for rule in rules() for name in metrics_of(str(rule["expr"]))}
     assert used - known == set()
     assert "faultline_anomalies_total" in used
@@ -122,22 +177,54 @@ def test_watchdog_is_tested() -> None:
 
 
 def test_every_test_fixes_the_order_of_the_groups() -> None:
-    names = [group["name"] for path in reversed(RULE_FILES) for group in yaml.safe_load(path.read_text())["groups"]]
     for path in RULE_TESTS:
+        test = yaml.safe_load(path.read_text())
+        files = [yaml.safe_load((path.parent / name).read_text()) for name in test["rule_files"]]
         # Without it promtool takes any order, and an alert may see what was recorded a second ago.
-        assert yaml.safe_load(path.read_text())["group_eval_order"] == names, path.name
+        assert test["group_eval_order"] == [group["name"] for file in files for group in file["groups"]], path.name
+        assert [Path(name).parent.name for name in test["rule_files"]] == ["rules", "alerts"], path.name
+
+
+def test_names_of_groups_are_used_once() -> None:
+    names = [group["name"] for path in RULE_FILES for group in yaml.safe_load(path.read_text())["groups"]]
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
 def test_alert_is_labelled_and_has_its_runbook_heading(alert: dict[str, dict[str, str]]) -> None:
     name = str(alert["alert"])
     assert alert["labels"]["severity"] in {"page", "ticket", "info"}
-    learned = "Anomaly" in name
-    side = "ml" if learned else "rules" if name == "ServiceDown" else "pipeline"
-    assert alert["labels"]["side"] == side
+    assert alert["labels"]["side"] == SIDE_OF[name]
     assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
     assert alert["annotations"]["runbook_url"] == f"prometheus/runbook.md#{name.lower()}"
     assert f"\n## {name}\n" in (PROMETHEUS / "runbook.md").read_text()
+
+
+@pytest.mark.parametrize("name", [name for name in ALERTS if SIDE_OF[name] in OPPONENTS])
+def test_opponent_says_which_service_and_is_counted(name: str) -> None:
+    rule = next(rule for rule in alerts() if rule["alert"] == name)
+    assert "service_name" in rule["labels"]  # type: ignore[operator]
+    assert rule["labels"]["severity"] in {"page", "ticket"}  # type: ignore[index]
+
+
+def test_no_opponent_counts_scrapes_and_health_checks_as_traffic() -> None:
+    for rule in rules():
+        for selector in re.findall(r"\b(?:requests_total|request_duration_seconds_\w+)\{[^}]*\}", str(rule["expr"])):
+            assert 'job="shop"' in selector, selector
+            assert 'route!~"/metrics|/health"' in selector, selector
+
+
+def test_a_burn_rate_says_that_its_windows_are_scaled() -> None:
+    burns = [rule for rule in alerts() if "BudgetBurn" in str(rule["alert"])]
+    assert len(burns) == 6
+    for rule in burns:
+        assert "Windows scaled by 1/12, from " in rule["annotations"]["description"]  # type: ignore[index]
+
+
+def test_the_bucket_of_the_latency_objective_exists() -> None:
+    text = "".join(str(rule["expr"]) for rule in rules())
+    exported = {sample.labels["le"] for sample in histogram_samples()}
+    assert set(re.findall(r'le="([^"]+)"', text)) == {"0.5"} <= exported
 
 
 def test_every_runbook_heading_is_an_alert() -> None:
