@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 
 from demo.context import outgoing_headers
+from demo.credentials import bearer
 from demo.errors import DependencyError
 from demo.telemetry import ShopMetrics
 
@@ -32,7 +33,7 @@ class Downstream:
     async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Return the answer when it is below 500; options as for `httpx.AsyncClient.request`.
 
-        Raises DependencyError: 502 unreachable or broken connection, 503 unavailable, 504 too slow.
+        Raises DependencyError: 502 unreachable, broken connection or rejected, 503 unavailable, 504 too slow.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -58,6 +59,10 @@ class Downstream:
 
     def _accept(self, response: httpx.Response) -> httpx.Response:
         self._count(f"{response.status_code // 100}xx")
+        if response.status_code == 401:
+            # Read once, when this service started: a token that was replaced since then takes a restart.
+            text = f"{self.name} rejected the credentials of this service: {error_text(response)}"
+            raise DependencyError(502, text)
         if response.status_code < 500:
             return response
         status = response.status_code if response.status_code in (502, 503, 504) else 502
@@ -67,10 +72,13 @@ class Downstream:
         self._metrics.dependency_calls.labels(self.name, outcome).inc()
 
 
-def open_client(base_url: str, read_seconds: float, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
-    """Return a client whose time-outs are bounded; `transport` replaces the network in tests."""
+def open_client(
+    base_url: str, token: str, read_seconds: float, transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
+    """Return a client that shows `token` and whose time-outs are bounded; `transport` replaces the network in tests."""
     timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
-    return httpx.AsyncClient(base_url=base_url, timeout=timeout, transport=transport, trust_env=False)
+    headers = bearer(token)
+    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout, transport=transport, trust_env=False)
 
 
 def describe(error: Exception) -> str:

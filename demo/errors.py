@@ -17,8 +17,15 @@ class Refused(ShopError):
     """The customer asked for something that cannot be had (4xx); nothing is broken."""
 
 
+class CredentialsRejected(ShopError):
+    """A caller did not show the credentials that this service expects now (401)."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(401, text)
+
+
 class DependencyError(ShopError):
-    """Another service is unreachable (502), unavailable (503) or too slow (504)."""
+    """Another service is unreachable or rejects us (502), is unavailable (503) or too slow (504)."""
 
     def during(self, what: str) -> DependencyError:
         """Return the same error with what it interrupted in front."""

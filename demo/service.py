@@ -6,23 +6,27 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 import httpx
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request, params
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from demo.config import ShopConfig
+from demo.credentials import check_credentials, ensure_token
 from demo.downstream import Downstream, open_client
-from demo.errors import Refused, ShopError
+from demo.errors import CredentialsRejected, Refused, ShopError
 from demo.store import Store
 from demo.telemetry import ShopMetrics, Telemetry
+from faultline.shop import CALLEES
 
 Transports = Mapping[str, httpx.AsyncBaseTransport]
 Checks = dict[str, Callable[[], Awaitable[str]]]
 Start = Callable[["Service", FastAPI, AsyncExitStack], Awaitable[None]]
+_OPEN_PATHS: Final = ("/health", "/metrics")
 
 
 @dataclass
@@ -49,8 +53,9 @@ class Service:
         return store
 
     async def open_downstream(self, name: str, read_seconds: float, stack: AsyncExitStack) -> Downstream:
-        """Return a client for another service, closed when this one stops."""
-        client = open_client(self.config.url(name), read_seconds, self.transports.get(name))
+        """Return a client for another service, with the token that it expects now; closed when this one stops."""
+        token = ensure_token(self.config.credentials(name))
+        client = open_client(self.config.url(self.name, name), token, read_seconds, self.transports.get(name))
         await stack.enter_async_context(client)
         return Downstream(name, client, self.metrics, self.logger)
 
@@ -61,17 +66,30 @@ def build_app(service: Service, start: Start) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            if service.name in CALLEES:
+                ensure_token(service.config.credentials(service.name))
             await start(service, app, stack)
             service.logger.info("%s %s is ready", service.name, service.config.version)
             yield
         service.logger.info("%s %s has stopped", service.name, service.config.version)
 
-    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    app = FastAPI(lifespan=lifespan, openapi_url=None, dependencies=_guards(service))
     app.add_middleware(Telemetry, metrics=service.metrics, logger=service.logger)
     _answer_errors(app, service.logger)
     _add_health(app, service)
     _add_metrics(app, service.metrics)
     return app
+
+
+def _guards(service: Service) -> list[params.Depends]:
+    """Return what each request has to pass: credentials where only services call, nothing where customers do."""
+    path = service.config.credentials(service.name)
+
+    async def authenticate(request: Request) -> None:
+        if request.url.path not in _OPEN_PATHS:
+            check_credentials(path, request.headers.get("Authorization"), f"{request.method} {request.url.path}")
+
+    return [Depends(authenticate)] if service.name in CALLEES else []
 
 
 def _add_health(app: FastAPI, service: Service) -> None:
@@ -97,9 +115,9 @@ def _add_metrics(app: FastAPI, metrics: ShopMetrics) -> None:
 def _answer_errors(app: FastAPI, logger: logging.Logger) -> None:
     async def shop_error(_: Request, error: Exception) -> JSONResponse:
         status = error.status if isinstance(error, ShopError) else 500
-        level = logging.WARNING if isinstance(error, Refused) else logging.ERROR
+        level = logging.WARNING if isinstance(error, Refused | CredentialsRejected) else logging.ERROR
         logger.log(level, "%s", error, extra={"status": status})
-        return JSONResponse({"error": str(error)}, status_code=status)
+        return JSONResponse({"error": str(error)}, status_code=status, headers=_challenge(status))
 
     async def http_error(request: Request, error: Exception) -> JSONResponse:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -114,6 +132,11 @@ def _answer_errors(app: FastAPI, logger: logging.Logger) -> None:
     app.add_exception_handler(ShopError, shop_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, invalid)
+
+
+def _challenge(status: int) -> dict[str, str] | None:
+    """Return the header that an answer 401 has to carry (RFC 9110, section 15.5.2)."""
+    return {"WWW-Authenticate": "Bearer"} if status == 401 else None
 
 
 def _problems(error: Exception) -> list[dict[str, object]]:

@@ -33,6 +33,9 @@ class Ports:
     orders: int = 8102
     payments: int = 8103
     inventory: int = 8104
+    storefront_orders: int = 8112  # the proxy between two services: caller, callee
+    orders_payments: int = 8113
+    orders_inventory: int = 8114
     prometheus: int = 9090
     alertmanager: int = 9093
     node_exporter: int = 9100
@@ -98,6 +101,11 @@ class Paths:
     @property
     def datasets(self) -> Path:
         return self.home / "datasets"
+
+    @property
+    def reports(self) -> Path:
+        """What is written for people: beside the code, unless FAULTLINE_HOME lies elsewhere."""
+        return (REPOSITORY if self.home.parent == REPOSITORY else self.home) / "reports"
 
 
 @dataclass(frozen=True)

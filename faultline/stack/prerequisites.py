@@ -32,11 +32,13 @@ class Tool:
 TOOLS: Mapping[str, Tool] = {
     "java": Tool(("java",), "openjdk-17-jre-headless"),
     "nginx": Tool(("nginx",), "nginx-light"),
+    "haproxy": Tool(("haproxy",), "haproxy"),
     "prometheus": Tool(("prometheus",), "prometheus"),
     "promtool": Tool(("promtool",), "prometheus"),
     "alertmanager": Tool(("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager"),
     "amtool": Tool(("amtool",), "prometheus-alertmanager"),
     "node_exporter": Tool(("prometheus-node-exporter", "node_exporter"), "prometheus-node-exporter"),
+    "stress-ng": Tool(("stress-ng",), "stress-ng"),
 }
 
 

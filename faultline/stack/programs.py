@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from faultline.config import REPOSITORY, Environ, Paths, Ports, StreamConfig
+from faultline.shop import CALLS, has_proxy
 from faultline.stack.broker import kafka_program
 from faultline.stack.prerequisites import require_program
 from faultline.stack.program import Command, Program
+from faultline.stack.proxy import proxy_program
 from faultline.stack.readiness import http_ok
 
 SERVICES = ("payments", "inventory", "orders", "storefront")
@@ -26,7 +28,7 @@ def declare_programs(environ: Environ) -> dict[str, Program]:
     ports = Ports.from_env(environ)
     programs = [
         kafka_program(environ, ports),
-        *(_service(name, getattr(ports, name)) for name in SERVICES),
+        *_shop(environ, ports),
         _nginx(environ, ports),
         _feeder(ports),
         _node_exporter(environ, ports),
@@ -50,13 +52,23 @@ def _tool(environ: Environ, tool: str, *args: str) -> Callable[[], Command]:
     return lambda: Command([require_program(tool, environ), *args])
 
 
-def _service(name: str, port: int) -> Program:
+def _shop(environ: Environ, ports: Ports) -> list[Program]:
+    """Return the services; with FAULTLINE_SHOP_PROXY the proxy, too, which must be up before those that call."""
+    if not has_proxy(environ):
+        return [_service(name, getattr(ports, name)) for name in SERVICES]
+    callers = {caller for caller, _ in CALLS}
+    services = [_service(name, getattr(ports, name), ("proxy",) if name in callers else ()) for name in SERVICES]
+    return [proxy_program(environ, ports), *services]
+
+
+def _service(name: str, port: int, needs: tuple[str, ...] = ()) -> Program:
     return Program(
         name=name,
         address=_url(port),
         command=_python("-m", "demo.serve", name),
         probe=http_ok(port, "/health"),
         ports=(port,),
+        needs=needs,
     )
 
 

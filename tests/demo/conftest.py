@@ -8,6 +8,7 @@ import pytest
 
 from demo import inventory, orders, payments, storefront
 from demo.config import ShopConfig
+from demo.credentials import bearer, ensure_token
 from demo.service import Service
 
 MODULES = {"inventory": inventory, "payments": payments, "orders": orders, "storefront": storefront}
@@ -22,14 +23,15 @@ class Down(httpx.AsyncBaseTransport):
 
 @asynccontextmanager
 async def running_shop(config, down=()):
-    """Yield a client of each service; those in `down` do not answer."""
+    """Yield a client of each service that it lets in; those in `down` do not answer."""
     transports, clients = {}, {}
     async with AsyncExitStack() as stack:
         for name, module in MODULES.items():
             app = module.create_app(Service(name, config, transports))
             await stack.enter_async_context(app.router.lifespan_context(app))
             transports[name] = Down() if name in down else httpx.ASGITransport(app)
-            client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop")
+            headers = bearer(ensure_token(config.credentials(name)))
+            client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop", headers=headers)
             clients[name] = await stack.enter_async_context(client)
         yield clients
 

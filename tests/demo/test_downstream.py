@@ -16,7 +16,7 @@ def call(answer, method="GET"):
 
     async def run():
         transport = httpx.MockTransport(lambda request: answer(next(attempts)))
-        async with open_client("http://shop", 2.0, transport) as client:
+        async with open_client("http://shop", "token-1", 2.0, transport) as client:
             return await Downstream("payments", client, metrics, logging.getLogger("shop.orders")).call(method, "/x")
 
     return asyncio.run(run()), metrics
@@ -43,6 +43,21 @@ def test_refused_connection_is_tried_once_more(caplog):
     assert metrics.registry.get_sample_value("dependency_calls_total", labels) == 1
 
 
+def test_the_token_goes_with_every_request():
+    shown = []
+
+    def answer(request):
+        shown.append(request.headers["Authorization"])
+        return httpx.Response(200)
+
+    async def run():
+        async with open_client("http://shop", "token-1", 2.0, httpx.MockTransport(answer)) as client:
+            await client.get("/x", headers={"X-Request-ID": "r"})
+
+    asyncio.run(run())
+    assert shown == ["Bearer token-1"]
+
+
 def test_answer_below_500_is_for_the_caller():
     assert call(lambda attempt: httpx.Response(402, json={"error": "no"}))[0].status_code == 402
 
@@ -50,6 +65,11 @@ def test_answer_below_500_is_for_the_caller():
 UNREACHABLE = fail(httpx.ConnectError("refused"))
 SLOW = fail(httpx.ReadTimeout(""))
 BROKEN = fail(httpx.RemoteProtocolError("Server disconnected"))
+
+
+def rejected(attempt):
+    assert attempt == 1, "a token does not become right by being shown again"
+    return httpx.Response(401, json={"error": "the token is not the current one"})
 
 
 def unavailable(attempt):
@@ -67,6 +87,7 @@ def crashed(attempt):
         (SLOW, 504, "payments did not answer within 2 s: ReadTimeout"),
         (BROKEN, 502, "connection to payments broke: RemoteProtocolError: Server disconnected"),
         (unavailable, 503, "payments answered 503: database is locked"),
+        (rejected, 502, "payments rejected the credentials of this service: the token is not the current one"),
         (crashed, 502, "payments answered 500: oops"),
     ],
 )

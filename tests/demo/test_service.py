@@ -17,7 +17,7 @@ async def start_nothing(service, app, stack):
 @pytest.fixture
 def broken(config):
     """A service one of whose routes fails in a way nobody foresaw."""
-    app = build_app(Service("orders", config), start_nothing)
+    app = build_app(Service("storefront", config), start_nothing)
 
     @app.get("/broken/{number}")
     async def fail(number: int) -> None:

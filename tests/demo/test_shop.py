@@ -118,6 +118,17 @@ def test_charge_and_reservation_of_one_order_are_made_once(in_shop):
     assert "payments_authorised_total 1.0" in metrics
 
 
+def test_carts_survive_a_restart(in_shop):
+    async def fill(shop):
+        await shop["storefront"].post("/cart/items", json={"product": 5, "quantity": 2}, headers=HEADERS)
+
+    async def look(shop):
+        return (await shop["storefront"].get("/cart", headers=HEADERS)).json()["items"]
+
+    in_shop(fill)
+    assert in_shop(look) == {"5": 2}
+
+
 def test_orders_survive_a_restart(in_shop):
     async def second_visit(shop):
         return (await shop["orders"].get("/orders/1")).json()["state"]

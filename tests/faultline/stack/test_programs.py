@@ -4,7 +4,8 @@ from faultline.config import REPOSITORY, Ports
 from faultline.stack.prerequisites import TOOLS
 from faultline.stack.programs import declare_programs, has_model
 
-PROGRAMS = declare_programs({"FAULTLINE_HOME": "/srv/f", "FAULTLINE_PORT_OFFSET": "100"})
+ENVIRON = {"FAULTLINE_HOME": "/srv/f", "FAULTLINE_PORT_OFFSET": "100"}
+PROGRAMS = declare_programs({**ENVIRON, "FAULTLINE_SHOP_PROXY": "1"})
 
 
 def test_every_port_of_the_configuration_belongs_to_one_program() -> None:
@@ -19,6 +20,15 @@ def test_needs_name_programs_and_form_no_circle() -> None:
         ready = {name for name, program in PROGRAMS.items() if set(program.needs) <= done} - done
         assert ready, f"circle among {set(PROGRAMS) - done}"
         done |= ready
+
+
+def test_the_proxy_is_there_when_asked_for_and_before_those_that_call_through_it() -> None:
+    plain = declare_programs(ENVIRON)
+    assert set(PROGRAMS) - set(plain) == {"proxy"}
+    assert [name for name, program in PROGRAMS.items() if "proxy" in program.needs] == ["orders", "storefront"]
+    assert not any("haproxy" in program.tools for program in plain.values())
+    assert PROGRAMS["proxy"].probe is not None
+    assert "nobody listens on /srv/f/run/proxy.sock; start the stack" in str(PROGRAMS["proxy"].probe())
 
 
 def test_tools_and_templates_exist() -> None:

@@ -6,7 +6,10 @@ from faultline.errors import StackError
 from faultline.stack.rendering import fill_in, render, template_values
 
 ENVIRON = {"FAULTLINE_HOME": "/srv/faultline home", "FAULTLINE_PORT_OFFSET": "100"}
-TEMPLATES = ("kafka/server.properties", "nginx/nginx.conf", "prometheus/prometheus.yml", "prometheus/alertmanager.yml")
+TEMPLATES = (
+    *("kafka/server.properties", "nginx/nginx.conf", "haproxy/haproxy.cfg", "haproxy/delay.lua"),
+    *("prometheus/prometheus.yml", "prometheus/alertmanager.yml"),
+)
 
 
 def test_values_hold_every_port_and_folder() -> None:

@@ -1,0 +1,40 @@
+"""What is known of the watched shop outside it: who calls whom, through what, and where credentials lie."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from faultline.config import Paths
+from faultline.settings import one_of, read
+
+CALLS: Final = (("storefront", "orders"), ("orders", "payments"), ("orders", "inventory"))  # caller, callee
+CALLEES: Final = frozenset(callee for _, callee in CALLS)
+TOKEN_BYTES: Final = 32
+
+
+def has_proxy(environ: Mapping[str, str]) -> bool:
+    """Read FAULTLINE_SHOP_PROXY: do the services call each other through the proxy; raises ConfigError."""
+    return read(environ, "FAULTLINE_SHOP_PROXY", "0", one_of("0", "1"), "0 or 1") == "1"
+
+
+def stores_folder(paths: Paths) -> Path:
+    """Return where the services keep their SQLite files."""
+    return paths.home / "shop"
+
+
+def credentials_file(paths: Paths, callee: str) -> Path:
+    """Return the file of the token that a service expects of those who call it."""
+    return stores_folder(paths) / "credentials" / f"{callee}.token"
+
+
+def write_new_token(path: Path) -> Path:
+    """Write a new token into a file beside `path` that only its owner reads; return it, to be moved into place."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(TOKEN_BYTES) + "\n")
+    return aside
