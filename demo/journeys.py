@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -86,15 +87,24 @@ def _choose_product(rng: random.Random) -> int:
 class Pace:
     """One queue of send times for all users: the total rate holds however many users there are.
 
-    Gaps are exponential (independent visitors). What was missed is not caught up: no burst after a stall.
+    Gaps are exponential (independent visitors). What was missed is not caught up: no burst after a stall. With
+    `wave_seconds` the rate is not even: it rises from a twentieth of `per_second` to all of it, falls again, and so on.
     """
 
-    def __init__(self, per_second: float, rng: random.Random) -> None:
-        self._per_second, self._rng = per_second, rng
+    def __init__(self, per_second: float, rng: random.Random, wave_seconds: float = 0.0) -> None:
+        self._per_second, self._rng, self._wave_seconds = per_second, rng, wave_seconds
+        self._begin: float | None = None
         self._next = 0.0
 
     def wait(self, now: float) -> float:
         """Return the seconds until the caller may send its next request."""
+        if self._begin is None:
+            self._begin = now
         moment = max(now, self._next)
-        self._next = moment + self._rng.expovariate(self._per_second)
+        self._next = moment + self._rng.expovariate(self._rate(moment - self._begin))
         return moment - now
+
+    def _rate(self, seconds: float) -> float:
+        if self._wave_seconds == 0:
+            return self._per_second
+        return self._per_second * max(0.05, math.sin(math.pi * seconds / self._wave_seconds) ** 2)

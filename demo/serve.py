@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,11 @@ import uvicorn
 
 from demo import inventory, orders, payments, storefront
 from demo.config import SERVICES, ShopConfig
+from demo.handover import LEAVE, Handover, steer_to_newest
 from demo.logs import log_to_file
 from demo.service import Service
 from faultline.errors import ConfigError, FaultlineError, StackError
+from faultline.settings import one_of, read
 
 _APPS = {
     "storefront": storefront.create_app,
@@ -23,6 +26,7 @@ _APPS = {
 }
 # Longer than any client keeps an idle connection, so that a service never closes one that is about to be used.
 KEEP_ALIVE_SECONDS = 75
+BACKLOG = 256
 
 
 def main(environ: Mapping[str, str], arguments: Sequence[str]) -> None:
@@ -30,13 +34,16 @@ def main(environ: Mapping[str, str], arguments: Sequence[str]) -> None:
     if len(arguments) != 1 or arguments[0] not in SERVICES:
         raise ConfigError("SERVICE", " ".join(arguments), f"one of {', '.join(SERVICES)}")
     name, config = arguments[0], ShopConfig.from_env(environ)
-    with listen(name, config.port(name)) as listener:
+    with listen(name, config.port(name), beside=_is_surge(environ)) as listener:
         log_to_file(name, config.logs)
+        app = Handover(_APPS[name](Service(name, config)))
+        signal.signal(LEAVE, app.leave)
         server = uvicorn.Server(
             uvicorn.Config(
-                _APPS[name](Service(name, config)),
+                app,
                 access_log=False,
                 log_config=None,  # uvicorn's records go to the root logger: the JSON file
+                backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=5,
             )
@@ -46,22 +53,42 @@ def main(environ: Mapping[str, str], arguments: Sequence[str]) -> None:
         raise StackError(f"{name} did not start; the reason is in {config.logs / name}.log")
 
 
-def listen(name: str, port: int) -> socket.socket:
-    """Return a socket bound to the loopback port; raises StackError when it is taken."""
-    # With the protocol named, asyncio turns Nagle's algorithm off: answers of two writes would wait 40 ms without.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+def _is_surge(environ: Mapping[str, str]) -> bool:
+    """Read FAULTLINE_SHOP_SURGE: may this instance stand beside another on its port, which it takes over from."""
+    return read(environ, "FAULTLINE_SHOP_SURGE", "0", one_of("0", "1"), "0 or 1") == "1"
+
+
+def listen(name: str, port: int, *, beside: bool = False) -> socket.socket:
+    """Return a socket bound to the loopback port, which begins to listen when the service is ready.
+
+    Raises StackError when the port is taken; `beside` shares it with another instance of the same user.
+    """
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(256)
+        if not beside:
+            _bind(port, shared=False).close()
+        listener = _bind(port, shared=True)
     except OSError as error:
-        listener.close()
         text = (
             f"{name} cannot listen on 127.0.0.1:{port}: {error.strerror}; stop what uses the port, "
             f"or choose another with FAULTLINE_PORT_{name.upper()} or FAULTLINE_PORT_OFFSET"
         )
         raise StackError(text) from error
+    if not beside:
+        steer_to_newest(listener)
     return listener
+
+
+def _bind(port: int, *, shared: bool) -> socket.socket:
+    # With the protocol named, asyncio turns Nagle's algorithm off: answers of two writes would wait 40 ms without.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
+        bound.bind(("127.0.0.1", port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 if __name__ == "__main__":

@@ -42,13 +42,12 @@ Customer = Annotated[int, Cookie(gt=0)]
 class Shop:
     """What customers can do, without HTTP."""
 
-    def __init__(self, service: Service, orders: Downstream) -> None:
-        self._orders, self._logger = orders, service.logger
-        self._carts = Carts()
+    def __init__(self, service: Service, orders: Downstream, carts: Carts) -> None:
+        self._orders, self._carts, self._logger = orders, carts, service.logger
         self._availability = Availability(orders, service.logger)
         self._views = service.metrics.counter("product_views_total", "Product pages shown.")
         self._checkouts = service.metrics.counter("checkouts_total", "Checkouts that led to an order.")
-        service.metrics.gauge("carts", "Carts in memory.").set_function(lambda: len(self._carts))
+        service.metrics.gauge("carts", "Carts kept.").set_function(lambda: len(self._carts))
         service.checks["catalogue"] = self._check_catalogue
 
     def list_products(self, category: str | None, page: int) -> list[dict[str, object]]:
@@ -172,7 +171,9 @@ def _add_cart(app: FastAPI) -> None:
 
 
 async def _start(service: Service, app: FastAPI, stack: AsyncExitStack) -> None:
-    app.state.shop = Shop(service, await service.open_downstream("orders", READ_SECONDS, stack))
+    carts = Carts(service.config.stores / "storefront.db")
+    stack.callback(carts.close)
+    app.state.shop = Shop(service, await service.open_downstream("orders", READ_SECONDS, stack), carts)
 
 
 def _product(number: int) -> Product:

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TypeVar
 
 from demo.report import LEARNED, write_report
 from demo.watching import Watch
 from faultline.alerts import FiringAlert
-from faultline.config import REPOSITORY, Paths, Ports, StreamConfig, Topics, kafka_bootstrap
-from faultline.errors import FaultlineError, StackError
+from faultline.config import Paths, Ports, StreamConfig, Topics, kafka_bootstrap
+from faultline.errors import FaultlineError
 from faultline.recent import printable
 from faultline.records import SourceType
 from faultline.stack.jars import connector_jars
 from faultline.stack.lifecycle import Stack
 from faultline.stack.progress import Progress
 from faultline.stack.training import train
-
-T = TypeVar("T")
+from faultline.stack.waiting import pass_time, wait_for, wait_until
 
 CAUGHT_UP_RECORDS = 200  # about a second of the demo's lines
 SETTLE_SECONDS = 5  # a scrape, a rule, and the way to Alertmanager
@@ -91,7 +87,7 @@ class _Story:
         self._times = Times(begin=_now())
         ports = Ports.from_env(environ)
         self._watch = Watch(ports, kafka_bootstrap(environ), Topics.from_env(environ).anomalies)
-        self._folder = _report_folder(environ, self._times.begin)
+        self._folder = Paths.from_env(environ).reports / "demo" / self._times.begin.strftime("%Y%m%dT%H%M%SZ")
         self._ports = ports
 
     def run(self, *, relearn: bool) -> int:
@@ -111,40 +107,38 @@ class _Story:
         else:
             self._progress.note("a trained model is there and is used (./run demo --relearn learns anew)")
         self._stack.up()
-        self._wait_for("the first scored line", self._scored, 120)
+        wait_for(self._progress, "the first scored line", self._scored, 120)
         self._times.first_scored = _now()
-        self._wait_for("the stream to catch up", self._has_caught_up, 120)
+        wait_for(self._progress, "the stream to catch up", self._has_caught_up, 120)
         # What services wrote when they were stopped the last time was read only now, and may raise alerts yet.
         if self._times.learned is None:
-            self._pass_time("what was written before the start is judged", SETTLE_SECONDS)
-            self._wait_for("alerts about it to end", self._is_quiet, QUIET_SECONDS, optional=True)
+            pass_time(self._progress, "what was written before the start is judged", SETTLE_SECONDS)
+            wait_until(self._progress, "alerts about it to end", self._is_quiet, QUIET_SECONDS)
 
     def _learn(self) -> None:
         """Learn from all since the start: what a service says when it starts is normal, too."""
         fetching = threading.Thread(target=_fetch_connector, args=(self._environ,), daemon=True)
         fetching.start()
-        self._pass_time("learning: normal traffic is written and collected", self._lengths.learn)
+        pass_time(self._progress, "learning: normal traffic is written and collected", self._lengths.learn)
         fetching.join()
         train(self._environ, self._progress, since=self._times.begin)
         self._times.learned = _now()
 
     def _observe_normal(self) -> None:
         self._times.watch_start = _now()
-        self._pass_time("normal traffic is scored; nothing should fire", self._lengths.watch)
+        pass_time(self._progress, "normal traffic is scored; nothing should fire", self._lengths.watch)
 
     def _break_and_wait(self) -> tuple[Fault, FiringAlert | None]:
         self._progress.note(f"fault: stopping {TARGET}")
         start = _now()
         self._stack.stop(TARGET)
-        alert = self._wait_for(
-            "the alert", lambda: self._first_alert(start), self._lengths.alert_deadline, optional=True
-        )
+        alert = wait_until(self._progress, "the alert", lambda: self._first_alert(start), self._lengths.alert_deadline)
         if alert is not None:
             self._times.alert = alert.starts_at
             seconds = (alert.starts_at - start).total_seconds()
             self._progress.note(f"ALERT {alert.name}: {alert.summary} ({seconds:.1f} s after the fault)")
         remaining = self._lengths.broken - (_now() - start).total_seconds()
-        self._pass_time(f"{TARGET} stays down for a while", max(0.0, remaining))
+        pass_time(self._progress, f"{TARGET} stays down for a while", max(0.0, remaining))
         self._progress.note(f"repair: starting {TARGET}")
         self._stack.start(TARGET)
         return Fault(TARGET, "process stopped", start, _now()), alert
@@ -155,7 +149,7 @@ class _Story:
     def _await_resolution(self, alert: FiringAlert | None) -> None:
         if alert is None:
             return
-        gone = self._wait_for("the alert to resolve", self._is_quiet, self._lengths.resolve_deadline, optional=True)
+        gone = wait_until(self._progress, "the alert to resolve", self._is_quiet, self._lengths.resolve_deadline)
         if gone:
             self._times.resolved = _now()
             self._progress.note("resolved")
@@ -188,34 +182,6 @@ class _Story:
         self._progress.note(f"report: {self._folder / 'report.html'}")
         return 0 if alert is not None and self._times.resolved is not None else 1
 
-    def _pass_time(self, text: str, seconds: float) -> None:
-        """Wait on purpose, saying for what and how long it still takes."""
-        end = time.monotonic() + seconds
-        self._progress.note(f"{text} ({seconds:.0f} s)")
-        while (left := end - time.monotonic()) > 0:
-            self._progress.waiting(f"{text}: {left:.0f} s left")
-            time.sleep(min(0.5, left))
-        self._progress.close()
-
-    def _wait_for(self, what: str, check: Callable[[], T], seconds: float, *, optional: bool = False) -> T | None:
-        """Poll until `check` gives something true; at the deadline None when optional, else StackError."""
-        begin = time.monotonic()
-        while True:
-            found = check()
-            waited = time.monotonic() - begin
-            if found:
-                self._progress.close()
-                self._progress.note(f"{what}: {waited:.1f} s")
-                return found
-            if waited > seconds:
-                self._progress.close()
-                if optional:
-                    self._progress.note(f"{what}: not within {seconds:.0f} s")
-                    return None
-                raise StackError(f"waited {seconds:.0f} s for {what}; see ./run status and ./run logs stream")
-            self._progress.waiting(f"waiting for {what} ({waited:.0f} s)")
-            time.sleep(0.25)
-
 
 def _fetch_connector(environ: Mapping[str, str]) -> None:
     """Fetch what the jobs will need while there is nothing else to do; the job itself reports a failure."""
@@ -225,9 +191,3 @@ def _fetch_connector(environ: Mapping[str, str]) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _report_folder(environ: Mapping[str, str], begin: datetime) -> Path:
-    home = Paths.from_env(environ).home
-    base = REPOSITORY / "reports" if home.parent == REPOSITORY else home / "reports"
-    return base / "demo" / begin.strftime("%Y%m%dT%H%M%SZ")

@@ -1,6 +1,7 @@
 """Locust file: visitors of the shop. `locust -f demo/traffic.py --headless -u USERS -r RATE --host http://...`.
 
-FAULTLINE_TRAFFIC_RPS sets the requests per second of all users together, FAULTLINE_SEED what they do.
+FAULTLINE_TRAFFIC_RPS sets the requests per second of all users together, FAULTLINE_SEED what they do. With
+FAULTLINE_TRAFFIC_WAVE_SECONDS the rate rises to FAULTLINE_TRAFFIC_RPS and falls again in that time, over and over.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from faultline.settings import read_float, read_int
 
 RETURNING_SHARE = 0.35
 SEED = read_int(os.environ, "FAULTLINE_SEED", 0)
-_PACE = Pace(read_float(os.environ, "FAULTLINE_TRAFFIC_RPS", 20.0, 0.01), random.Random(f"{SEED}:pace"))
+_PACE = Pace(
+    read_float(os.environ, "FAULTLINE_TRAFFIC_RPS", 20.0, 0.01),
+    random.Random(f"{SEED}:pace"),
+    read_float(os.environ, "FAULTLINE_TRAFFIC_WAVE_SECONDS", 0.0),
+)
 _NUMBERS = count()
 _BROWSERS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",

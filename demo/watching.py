@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
 from faultline.alerts import FiringAlert, firing_alerts
 from faultline.anomalies import Anomaly, AnyAnomaly, ServiceAnomaly, read_anomaly
 from faultline.config import Ports
+from faultline.exported import exported
 from faultline.kafka_io import read_topic
 
 
@@ -38,17 +38,8 @@ class Watch:
         return float(result[0]["value"][1]) if result else None
 
     def exported(self, name: str, **labels: str) -> float | None:
-        """Return the sum of a metric on the stream's own page, None when it is not there (yet).
-
-        Prometheus would answer with the last value of an earlier run for five minutes.
-        """
-        try:
-            page = httpx.get(f"http://127.0.0.1:{self._stream_port}/metrics", timeout=5).text
-        except httpx.TransportError:
-            return None
-        samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
-        values = [s.value for s in samples if s.name == name and labels.items() <= s.labels.items()]
-        return sum(values) if values else None
+        """Return the sum of a metric on the stream's own page, None when it is not there (yet)."""
+        return exported(self._stream_port, name, **labels)
 
     def intervals(self, alert: str, start: datetime, end: datetime) -> list[tuple[str, datetime, datetime]]:
         """Return (service, first second, last second) of each time an alert fired, from Prometheus's own record."""

@@ -1,4 +1,10 @@
+import sqlite3
+from contextlib import closing
+
+import pytest
+
 from demo.carts import MAX_QUANTITY, Carts
+from demo.errors import StoreUnavailable
 
 
 def test_added_products_are_summed_up_to_the_limit():
@@ -26,3 +32,20 @@ def test_cleared_cart_is_empty():
     carts.add(1, 7, 2)
     carts.clear(1)
     assert (carts.of(1), len(carts)) == ({}, 0)
+
+
+def test_two_instances_see_the_same_carts(tmp_path):
+    path = tmp_path / "shop" / "storefront.db"
+    with closing(Carts(path)) as old, closing(Carts(path)) as new:
+        old.add(1, 7, 2)
+        assert new.add(1, 8, 1) == {7: 2, 8: 1}
+        assert old.of(1) == {7: 2, 8: 1}
+
+
+def test_carts_that_cannot_be_read_are_named(tmp_path):
+    path = tmp_path / "storefront.db"
+    with closing(Carts(path)) as carts:
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("DROP TABLE carts")
+        with pytest.raises(StoreUnavailable, match="carts cannot be read or written: OperationalError: no such table"):
+            carts.of(1)

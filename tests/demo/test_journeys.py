@@ -64,3 +64,15 @@ def test_a_stall_is_not_caught_up():
     waits = [pace.wait(60.0) for _ in range(11)]
     assert waits[0] == 0.0
     assert waits[-1] > 0.3
+
+
+def test_a_wave_rises_and_falls():
+    pace, now, sent = Pace(20.0, random.Random(1), wave_seconds=40.0), 100.0, []
+    while now < 140.0:
+        now += pace.wait(now)
+        sent.append(now - 100.0)
+    thirds = [sum(begin <= moment < begin + 40 / 3 for moment in sent) for begin in (0, 40 / 3, 80 / 3)]
+    # The integral of sin² over the middle third is 0.61 of the whole, which is half of 20 a second for 40 s.
+    assert 350 <= len(sent) <= 460
+    assert 0.5 < thirds[1] / len(sent) < 0.7
+    assert min(thirds) > 40

@@ -91,6 +91,11 @@ def test_listener_names_its_protocol():
         assert listener.proto == socket.IPPROTO_TCP
 
 
+def test_surge_setting_that_makes_no_sense_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="FAULTLINE_SHOP_SURGE is 'yes', expected 0 or 1"):
+        main({"FAULTLINE_HOME": str(tmp_path), "FAULTLINE_SHOP_SURGE": "yes"}, ["orders"])
+
+
 def test_unknown_service_is_named():
     with pytest.raises(ConfigError, match="SERVICE is 'shipping', expected one of storefront, orders"):
         main({}, ["shipping"])
