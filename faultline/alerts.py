@@ -18,6 +18,7 @@ class FiringAlert:
     side: str
     starts_at: datetime
     summary: str
+    severity: str = ""
 
 
 def firing_alerts(alertmanager_port: int) -> list[FiringAlert]:
@@ -36,4 +37,5 @@ def _alert(entry: dict[str, Any]) -> FiringAlert:
         side=labels.get("side", ""),
         starts_at=datetime.fromisoformat(entry["startsAt"]),
         summary=entry["annotations"].get("summary", ""),
+        severity=labels.get("severity", ""),
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from faultline.chaos_verb import chaos
 from faultline.config import REPOSITORY, Paths
 from faultline.errors import FaultlineError, StackError
 from faultline.evaluation_verb import evaluate
@@ -230,7 +231,8 @@ def bench(args: tuple[str, ...]) -> None:
     _become_python("-m", "benchmarks", *args)
 
 
-cli.add_command(evaluate)
+for verb in (chaos, evaluate):
+    cli.add_command(verb)
 
 
 @cli.command(context_settings=_PASS_THROUGH)

@@ -17,6 +17,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "faultline": ("faultline",),
     "faultline.cli": ("faultline", "demo.story"),  # the verb `demo`
     "faultline.evaluation_verb": ("faultline", "evaluation"),
+    "faultline.chaos_verb": ("faultline", "chaos"),
     "spark": (),
     "spark.models": ("faultline", "spark.models"),
     "spark.streams": ("faultline", "spark.models"),
@@ -30,6 +31,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "spark.labelling": ("faultline", "spark.models", "spark.streams", "evaluation"),
     "feeder": ("faultline", "feeder"),
     "evaluation": ("faultline", "spark.models", "feeder", "evaluation"),
+    "chaos": ("faultline", "chaos"),
     "demo": ("faultline", "demo"),
 }
 # What a layer may not use although its prefix would allow it.
@@ -39,12 +41,13 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "spark.models": ("pyspark", "py4j"),
     "feeder": ("faultline.stack", "faultline.cli", "pyspark", "torch"),
     "evaluation": ("faultline.cli", "pyspark", "torch"),
+    "chaos": ("faultline.cli", "pyspark", "torch"),
     "demo": ("faultline.stack", "faultline.cli", "pyspark", "torch"),
     "demo.story": ("faultline.cli", "pyspark", "torch"),
 }
 UNSAFE_MODULES = ("pickle", "cloudpickle", "joblib", "dill", "shelve", "marshal")
 UNSAFE_CALLS = ("eval", "exec", "compile", "__import__")
-OURS = ("faultline", "spark", "feeder", "demo", "evaluation")
+OURS = ("faultline", "spark", "feeder", "demo", "evaluation", "chaos")
 TOP_LEVEL = (*OURS, "benchmarks")
 JOB_LINES = 40
 

@@ -22,6 +22,7 @@ VERBS = [
     "test",
     "check",
     "bench",
+    "chaos",
     "evaluate",
     "golden",
     "clean",
