@@ -17,10 +17,10 @@ _CLEAR_LINE = "\r\x1b[K"
 class Progress:
     """Writes to one stream; `note` lines stay, `waiting` lines are replaced or thinned out."""
 
-    def __init__(self, stream: TextIO = sys.stderr, clock: Callable[[], float] = monotonic) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = monotonic) -> None:
+        self._stream = sys.stderr if stream is None else stream  # as it is now, not as it was at import
         self._clock = clock
-        self._terminal = stream.isatty()
+        self._terminal = self._stream.isatty()
         self._last_plain = clock()
         self._open_line = False
         self._lock = threading.Lock()
