@@ -6,21 +6,25 @@ New versions, new lines and jobs of the night are not part of it: they are left 
 
 from __future__ import annotations
 
+from time import monotonic
+from typing import Final
+
 from chaos.actions.deployment import restart_each
 from faultline.config import Environ
 from faultline.stack.programs import SERVICES
 from faultline.stack.progress import Progress
 from faultline.stack.waiting import pass_time
 
-FIRST_SHARE = 0.4  # of the time, before the restart
+FIRST_SHARE: Final = 0.4  # of the time, before the restart
+LAST_SECONDS: Final = 10.0  # after it, at least
 
 
 def live(environ: Environ, seconds: float, progress: Progress) -> None:
-    """Let `seconds` of normal time pass, with one rolling restart in it."""
-    text = "learning: normal traffic is written and collected"
+    """Let `seconds` of normal time pass, one rolling restart included."""
+    text, end = "learning: normal traffic is written and collected", monotonic() + seconds
     pass_time(progress, text, seconds * FIRST_SHARE)
     restart_all(environ, progress)
-    pass_time(progress, text, seconds * (1 - FIRST_SHARE))
+    pass_time(progress, text, max(LAST_SECONDS, end - monotonic()))
 
 
 def restart_all(environ: Environ, progress: Progress) -> None:

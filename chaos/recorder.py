@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -91,10 +91,10 @@ class Recorder:
         self._finished.set()
         self._thread.join()
 
-    def sides_firing(self) -> tuple[str, ...]:
-        """Return the sides with a counted alert at the last look, in the order of SIDES."""
+    def sides_firing(self, severities: Container[str] = COUNTED_SEVERITIES) -> tuple[str, ...]:
+        """Return the sides with an alert of these severities at the last look, in the order of SIDES."""
         with self._lock:
-            sides = {span.side for span in self._log.open_spans() if counts(span.severity, span.side)}
+            sides = {span.side for span in self._log.open_spans() if span.severity in severities}
         return tuple(side for side in SIDES if side in sides)
 
     def look(self) -> None:

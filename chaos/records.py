@@ -21,7 +21,8 @@ class Injection(msgspec.Struct, frozen=True, kw_only=True):
     """One experiment that was run: the injector's journal, the only truth about what was changed and when.
 
     `start`: the injecting action was begun; `end`: its rollback had been done. Aware UTC.
-    `firing_before`: sides with an alert that still fired at `start`; such a side's reaction cannot be told apart.
+    `firing_before`: sides with a page that still fired at `start`; when such a side sends no new alert, its reaction is
+    not known.
     """
 
     number: int  # place in the run's plan, from 1

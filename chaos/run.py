@@ -33,6 +33,7 @@ from faultline.stack.waiting import pass_time, wait_until
 NORMAL_PIECE_SECONDS: Final = 60.0  # a run that is killed loses at most so much of the normal time it has watched
 ATTEMPTS: Final = 2  # of an injection that could not begin
 ROLLBACK_SECONDS: Final = 180.0
+SETTLING_SIDES: Final = {"ml", "rules"}  # the windows of slo last longer than a run can wait
 
 
 @contextmanager
@@ -119,7 +120,8 @@ class Run:
         """Inject when the alerts of before have ended; return why nothing was injected, empty when it was."""
         self._settle(recorder)
         pass_time(self._progress, "a random pause", item.gap_seconds)
-        firing_before = recorder.sides_firing()
+        # A ticket that outlives its fault by half an hour tells nobody of the next one, nor keeps anybody from it.
+        firing_before = recorder.sides_firing(("page",))
         try:
             outcome = self._experiment(item, guardian)
         except RollbackFailed:

@@ -21,6 +21,7 @@ from spark.models import counting, joining, scoring
 from spark.models.parts import PartByFolder
 from spark.models.payloads import SESSIONS
 from spark.models.session_joining import join_sessions
+from spark.worker import forget_archives, freeze_heap
 
 RAW_COLUMNS = ("value", "topic", "partition", "offset", "timestamp")
 BATCH_TIME = "batch_time"
@@ -57,11 +58,14 @@ def score_events(raw: DataFrame, model: Path | Activations) -> DataFrame:
     """
 
     def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        forget_archives()
         for batch in batches:
             if batch.num_rows:
                 folder = str(_folder(model, batch.column(BATCH_TIME)[0].as_py()))
                 parts = scoring.load_structured(folder), scoring.load_sessions(folder)
-                yield scoring.score_batch(scoring.load_model(folder), batch, *parts)
+                scored = scoring.score_batch(scoring.load_model(folder), batch, *parts)
+                freeze_heap(folder)
+                yield scored
 
     timed = raw.withColumn(BATCH_TIME, F.current_timestamp())
     return timed.mapInArrow(score, from_arrow_schema(scoring.OUTCOME_SCHEMA))
@@ -108,6 +112,7 @@ def join_services(outcomes: DataFrame, models: Path) -> DataFrame:
     )
 
     def advance(key: tuple[str], frames: Iterator[pd.DataFrame], state: GroupState) -> Iterator[pd.DataFrame]:
+        forget_archives()
         if key[0].startswith("aside"):
             yield from map(joining.pass_on, frames)
             return
