@@ -185,9 +185,14 @@ class Run:
         append_record(self._folder / "evidence.jsonl", evidence)
 
     def _settle(self, recorder: Recorder) -> None:
-        """Wait until no counted alert fires; a side that goes on firing is noted with the next injection."""
+        """Wait until the alerts of the last injection have ended; one that has not is noted with the next one."""
         recorder.look()
-        wait_until(self._progress, "alerts to end", lambda: not recorder.sides_firing(), self._plan.lengths.settle)
+        wait_until(
+            self._progress,
+            "alerts to end",
+            lambda: not set(recorder.sides_firing()) & SETTLING_SIDES,
+            self._plan.lengths.settle,
+        )
 
     def _left(self) -> list[Item]:
         done = {record.number for record in read_records(self._folder / "injections.jsonl", Injection)}

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from evaluation.arms.arm import Arm, Family
 from evaluation.arms.structured import WINDOWS
-from evaluation.corpus import Units
+from evaluation.corpus import Space, Units
 from evaluation.datasets.service_windows import WINDOW
 from spark.models.base import Vector
 from spark.models.features import Fact
@@ -50,8 +50,11 @@ class SecondsScorer:
 
     def fit(self, normal: Units) -> Self:
         """Learn a profile of each service; time outside the given units is as if it had not been recorded."""
+        space = normal.space
+        names = np.array([template_id(template) for template in space.templates])
+        routine = set(names[_reads_like_routine(space)].tolist())
         self._profiles = {
-            service: Profile.fit(time.rows, np.arange(len(time.rows)))
+            service: Profile.fit(time.rows, np.arange(len(time.rows)), routine)
             for service, time in service_times(normal).items()
             if len(time.rows) >= MIN_SECONDS
         }
@@ -95,12 +98,16 @@ def _facts(units: Units) -> list[Fact]:
 
 def _routine(units: Units) -> npt.NDArray[np.bool_]:
     """Return which templates are new and say nothing alarming, bool [templates], as Verdict.routine."""
-    space = units.space
-    new = [code for code in np.flatnonzero(~space.known).tolist() if _can_be_routine(space.templates[code])]
-    texts = [space.templates[code] for code in new]
+    return _reads_like_routine(units.space) & ~units.space.known
+
+
+def _reads_like_routine(space: Space) -> npt.NDArray[np.bool_]:
+    """Return which templates say nothing alarming, bool [templates]."""
+    able = [code for code, template in enumerate(space.templates) if _can_be_routine(template)]
+    texts = [space.templates[code] for code in able]
+    leans = space.corpus.leans(texts).tolist()
     routine = np.zeros(len(space.templates), bool)
-    leans = units.corpus.leans(texts).tolist()
-    routine[new] = [severity_weight(text, lean) == ROUTINE_WEIGHT for text, lean in zip(texts, leans, strict=True)]
+    routine[able] = [severity_weight(text, lean) == ROUTINE_WEIGHT for text, lean in zip(texts, leans, strict=True)]
     return routine
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from faultline.records import Event, Severity, SourceType
 
 # Part of every model: one trained on other features is refused. Raise it when text or facts change their meaning.
-FEATURES_VERSION: Final = 2
+FEATURES_VERSION: Final = 3
 
 # MiniLM reads at most 128 tokens; a thousand characters hold them, and bound the cost of a 1 MB line.
 MAX_TEXT_CHARS: Final = 1000

@@ -19,7 +19,7 @@ from spark.models.calibration import POOLED
 from spark.models.detectors.nearest import NearestTemplate
 from spark.models.embedder import Embedder
 from spark.models.lexical import LexicalEmbedder
-from spark.models.severity import severity_weight
+from spark.models.severity import ROUTINE_WEIGHT, severity_weight
 from spark.models.templates import TemplateTree, generalise, template_id
 from spark.models.threshold import ConformalThreshold
 from spark.models.tone import TextEmbedder, Tone
@@ -121,6 +121,13 @@ class SemanticModel:
         """A template of normal time is its own nearest: it scores 0, see `NearestTemplate`."""
         for row, template in enumerate(self.references):
             self._known[template] = self._verdict(template, self.primary, (row, 0.0, 1.0), known=True)
+
+    def routine_templates(self) -> set[str]:
+        """Return the ids of the known templates that would be no evidence if they were new."""
+        arm = self.arms[self.primary]
+        weights = arm.weights(self.references, arm.detector.normal)
+        found = zip(self.references, weights, strict=True)
+        return {template_id(text) for text, weight in found if weight == ROUTINE_WEIGHT}
 
     def _judge_unknown(self, fresh: Mapping[str, Verdict | None]) -> dict[str, Verdict]:
         """Return `fresh` with the verdicts that are missing; equal templates share one embedding."""

@@ -4,7 +4,7 @@ Every feature is brought to a scale on which normal noise is about 1 before any 
 learning that shows no spread at all does not make the next harmless line an anomaly:
 - kinds of lines as 2 sqrt(c + 3/8), of standard deviation 1 when they are Poisson (Anscombe 1948, doi
   10.1093/biomet/35.3-4.246), compared with the count expected at the window's number of lines: more traffic alone is no
-  deviation;
+  deviation, nor are more lines that read like routine (tone.py);
 - lines and events in all as 2 / a ln(1 + a sqrt(c + 3/8)), the same for a variance of (sqrt(c) + a c)^2: traffic
   varies by more than chance;
 - times and sums as logarithm over a tolerance, the change of a gauge over 1 + sqrt(level) + 2 % of the level, which a
@@ -14,7 +14,7 @@ learning that shows no spread at all does not make the next harmless line an ano
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -49,12 +49,17 @@ class Profile:
 
     names: tuple[str, ...]
     shares: Values  # [d] of all lines, for counts; else 0
+    typical: Values  # [d] lines in a count's window; else 0
+    routine: Values  # [d] 1 where more than usual says nothing; else 0
     medians: Values  # [d]
     spreads: Values  # [d], at least 1
 
     @classmethod
-    def fit(cls, table: RowTable, chosen: npt.NDArray[np.intp]) -> Self:
-        """Learn from the chosen rows of normal windows; raises TrainingDataError when there is none."""
+    def fit(cls, table: RowTable, chosen: npt.NDArray[np.intp], routine: Container[str] = ()) -> Self:
+        """Learn from the chosen rows of normal windows; raises TrainingDataError when there is none.
+
+        `routine` are the ids of templates that tell of a service at work: more of them is more work, and no deviation.
+        """
         if not len(chosen):
             raise TrainingDataError("no complete window to learn from, expected some minutes of normal time")
         names = feature_names(table)
@@ -62,22 +67,26 @@ class Profile:
         counts = _kinds(names) == "count"
         totals = bases.sum(axis=0)
         shares = np.where(counts & (totals > 0), np.nan_to_num(x).sum(axis=0) / np.maximum(totals, 1.0), 0.0)
-        low, median, high = _quantiles(scaled(names, x, bases, shares))
+        typical = np.where(counts, np.median(bases, axis=0), 0.0)
+        low, median, high = _quantiles(scaled(names, x, bases, (shares, typical)))
         # The range of the middle 95 %, as a normal distribution has it: rare trouble in normal time does not widen it.
         # A feature that normal time could not tell at all says nothing.
         spread = np.where(np.isnan(median), MAX_DEVIATION, np.maximum(1.0, (high - low) / 3.92))
-        return cls(tuple(names), shares, np.nan_to_num(median), spread)
+        more_is_nothing = np.array([_template_of(name) in routine for name in names], np.float64)
+        return cls(tuple(names), shares, typical, more_is_nothing, np.nan_to_num(median), spread)
 
     def deviations(self, table: RowTable) -> Values:
         """Return float64 [n, d]: how far each row lies from normal, in normal spreads; 0 where it cannot tell."""
-        values = scaled(self.names, table.matrix(self.names), _bases(table, self.names), self.shares)
+        bases = _bases(table, self.names)
+        values = scaled(self.names, table.matrix(self.names), bases, (self.shares, self.typical))
         deviations = np.nan_to_num((values - self.medians) / self.spreads, nan=0.0)
-        return np.clip(deviations, -MAX_DEVIATION, MAX_DEVIATION)
+        return np.clip(deviations, -MAX_DEVIATION, np.where(self.routine > 0, 0.0, MAX_DEVIATION))
 
     def usual(self, table: RowTable) -> Values:
         """Return float64 [n, d]: the value each feature would usually have in these windows, in its own unit."""
         kinds = _kinds(self.names)
-        expected = np.sqrt(self.shares * _bases(table, self.names) + 0.375) + self.medians / 2.0
+        x, bases = table.matrix(self.names), _bases(table, self.names)
+        expected = np.sqrt(_expected(x, bases, (self.shares, self.typical)) + 0.375) + self.medians / 2.0
         tolerance = np.array([TOLERANCE.get(kind, 0.0) for kind in kinds])
         others = np.exp(np.abs(self.medians * tolerance)) - 1.0
         told = np.exp(self.medians * tolerance) - _least(kinds)
@@ -90,13 +99,34 @@ class Profile:
 
     def to_json(self) -> dict[str, list[Any]]:
         """Return the state as JSON values."""
-        arrays = {"shares": self.shares, "medians": self.medians, "spreads": self.spreads}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         return {"names": list(self.names)} | {name: [float(v) for v in array] for name, array in arrays.items()}
 
     @classmethod
     def from_json(cls, state: Mapping[str, Sequence[Any]]) -> Self:
         """Read what `to_json` wrote."""
-        return cls(tuple(state["names"]), *(np.array(state[name]) for name in ("shares", "medians", "spreads")))
+        return cls(tuple(state["names"]), *(np.array(state[name], np.float64) for name in _ARRAYS))
+
+
+_ARRAYS: Final = ("shares", "typical", "routine", "medians", "spreads")
+Usual = tuple[Values, Values]  # share of the lines [d], and lines in a window of normal time [d]
+
+
+def _expected(x: Values, bases: Values, usual: Usual) -> Values:
+    """Return the count nearest to x that the share of its lines explains, [n, d].
+
+    A share of the lines that were written now, or of as many as usual: when other lines are added, those that are as
+    many as ever have not become too few, and when others fall away, not too many.
+    """
+    shares, typical = usual
+    now, ever = (shares * bases).clip(min=0.0), (shares * typical).clip(min=0.0)
+    return np.clip(np.nan_to_num(x), np.minimum(now, ever), np.maximum(now, ever))
+
+
+def _template_of(name: str) -> str:
+    """Return the id in the name of a count of lines, empty for other features."""
+    prefix, _, rest = name.partition(":")
+    return rest.partition("/")[0] if prefix == "template" else ""
 
 
 def feature_names(table: RowTable) -> list[str]:
@@ -107,10 +137,10 @@ def feature_names(table: RowTable) -> list[str]:
     return list(dict.fromkeys([*always, *by_use]))[:MAX_FEATURES]
 
 
-def scaled(names: Sequence[str], x: Values, bases: Values, shares: Values) -> Values:
+def scaled(names: Sequence[str], x: Values, bases: Values, usual: Usual) -> Values:
     """Return features [n, d] in units of noise (see module), NaN where a row cannot tell."""
     kinds = _kinds(names)
-    counts = 2.0 * (np.sqrt(np.nan_to_num(x).clip(min=0.0) + 0.375) - np.sqrt((shares * bases).clip(min=0.0) + 0.375))
+    counts = 2.0 * (np.sqrt(np.nan_to_num(x).clip(min=0.0) + 0.375) - np.sqrt(_expected(x, bases, usual) + 0.375))
     least = _least(kinds)
     tolerance = np.array([TOLERANCE.get(kind, 1.0) for kind in kinds])
     with np.errstate(invalid="ignore"):

@@ -59,8 +59,9 @@ def extend(
     """
     replaced = ("version", "files", "sessions")
     facts = {name: value for name, value in read_manifest(base).items() if name not in replaced}
-    templates = {template_id(text): text for text in SemanticModel.load(base).references}
-    model = train(facts_of(table), templates, budget_per_day)
+    semantic = SemanticModel.load(base)
+    templates = {template_id(text): text for text in semantic.references}
+    model = train(facts_of(table), templates, budget_per_day, semantic.routine_templates())
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, SESSIONS), dirs_exist_ok=True)
     model.save(folder)
     facts["structured"] = _facts(model, budget_per_day)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -30,15 +30,18 @@ class NormalTime:
     rows: RowTable
 
 
-def train(facts: Iterable[Fact], templates: Mapping[str, str], budget_per_day: float) -> StructuredModel:
+def train(
+    facts: Iterable[Fact], templates: Mapping[str, str], budget_per_day: float, routine: Container[str] = ()
+) -> StructuredModel:
     """Return profiles of all normal time, calibrated by cross-conformal prediction (Vovk 2015, arXiv 1208.0806).
 
     Each fifth of the time is scored with profiles of the other four, without the windows that overlap it; so all of a
-    short normal time calibrates. Raises TrainingDataError when no service has enough windows.
+    short normal time calibrates. `routine` as in Profile.fit. Raises TrainingDataError when no service has enough
+    windows.
     """
     normal = normal_time(facts)
-    held_out = [line for service, time in normal.items() for line in _scored(service, time)]
-    profiles = {service: Profile.fit(time.rows, np.arange(len(time.rows))) for service, time in normal.items()}
+    held_out = [line for service, time in normal.items() for line in _scored(service, time, routine)]
+    profiles = {service: Profile.fit(time.rows, np.arange(len(time.rows)), routine) for service, time in normal.items()}
     used = {name for profile in profiles.values() for name in profile.names}
     names = {key: text for key, text in templates.items() if any(f"template:{key}/" in name for name in used)}
     thresholds = calibrate(held_out, budget_per_day)
@@ -87,13 +90,13 @@ def normal_time(facts: Iterable[Fact]) -> dict[str, NormalTime]:
     return enough
 
 
-def _scored(service: str, time: NormalTime) -> list[ScoredLine]:
+def _scored(service: str, time: NormalTime, routine: Container[str]) -> list[ScoredLine]:
     """Score each fold with a profile of the others; a second stands where a line does in the calibration."""
     seconds, scores = np.array(time.seconds), np.zeros(len(time.seconds))
     for fold in np.array_split(np.arange(len(seconds)), FOLDS):
         near = (seconds > seconds[fold[0]] - WIDTH) & (seconds < seconds[fold[-1]] + WIDTH)
         others = np.flatnonzero(~near)
         if len(others):
-            scores[fold] = score(Profile.fit(time.rows, others).deviations(time.rows)[fold])
+            scores[fold] = score(Profile.fit(time.rows, others, routine).deviations(time.rows)[fold])
     moments = (bucket_of(datetime.fromtimestamp(second, UTC)) for second in time.seconds)
     return [ScoredLine(service, service, moment, float(s), 1) for moment, s in zip(moments, scores, strict=True)]

@@ -18,7 +18,7 @@ from faultline.metrics import FeederMetrics, StreamMetrics
 PROMETHEUS = Path(__file__).parents[2] / "prometheus"
 RULE_FILES = sorted([*PROMETHEUS.glob("rules/*.yml"), *PROMETHEUS.glob("alerts/*.yml")])
 RULE_TESTS = sorted(Path(__file__).parent.glob("*.yaml"))
-EXPORTED_BY_PROMETHEUS = {"up", "scrape_duration_seconds"}
+EXPORTED_BY_PROMETHEUS = {"up", "ALERTS", "scrape_duration_seconds"}
 EXPORTED_BY_NODE_EXPORTER = {  # of the collectors that faultline.stack.programs turns on: cpu, filesystem, meminfo
     "node_cpu_seconds_total",
     "node_filesystem_avail_bytes",

@@ -23,7 +23,7 @@ GAP = 7  # this minute was not recorded
 
 
 @pytest.fixture
-def units_of(make_line, tmp_path):
+def units_of(make_line, encoder):
     """A function: units of minutes, given lines (second, service, body, severity)."""
     zero = make_line(0, "x").timestamp
 
@@ -39,7 +39,7 @@ def units_of(make_line, tmp_path):
         index = np.array(
             [i for i, u in enumerate(labelled.units) if (u.start - zero).seconds // 60 in learned], np.int64
         )
-        return Units(Space(Corpus(labelled, tmp_path), index), index)
+        return Units(Space(Corpus(labelled, encoder), index), index)
 
     return made
 

@@ -45,6 +45,44 @@ def deviation(profile: Profile, window: dict[str, float], name: str) -> float:
 PROFILE = profile_of(normal_rows())
 
 
+def mixed_rows(count: int = 200) -> Rows:
+    """Windows in which half the lines show a page and a sixth places an order."""
+    rng = np.random.default_rng(1)
+    counts = rng.poisson([30, 10], (count, 2)).astype(float).tolist()
+    return [row(lines=60.0, template__page_15s=page, template__order_15s=order) for page, order in counts]
+
+
+def of_kinds(page: float, order: float, lines: float = 60.0) -> dict[str, float]:
+    named = row(lines=lines, template__page_15s=page, template__order_15s=order)
+    return {name.replace("_15s", "/15s"): value for name, value in named.items()}
+
+
+def mixed_profile(*routine: str) -> Profile:
+    rows = [{name.replace("_15s", "/15s"): value for name, value in found.items()} for found in mixed_rows()]
+    return Profile.fit(RowTable(rows), np.arange(len(rows)), routine)
+
+
+def test_more_of_one_kind_of_line_makes_the_others_not_too_few() -> None:
+    window = of_kinds(page=90.0, order=10.0, lines=120.0)
+    assert abs(deviation(mixed_profile(), window, "template:order/15s")) < 2
+    assert deviation(mixed_profile(), window, "template:page/15s") > 3
+
+
+def test_more_lines_that_read_like_routine_are_no_deviation() -> None:
+    profile = mixed_profile("page")
+    assert deviation(profile, of_kinds(page=90.0, order=10.0, lines=120.0), "template:page/15s") == 0
+    assert deviation(profile, of_kinds(page=30.0, order=60.0, lines=110.0), "template:order/15s") > 6
+
+
+def test_routine_lines_that_stay_away_deviate() -> None:
+    assert deviation(mixed_profile("page"), of_kinds(page=0.0, order=10.0, lines=40.0), "template:page/15s") < -6
+
+
+def test_when_lines_fall_away_the_others_are_not_too_many() -> None:
+    window = of_kinds(page=0.0, order=10.0, lines=30.0)
+    assert abs(deviation(mixed_profile(), window, "template:order/15s")) < 2
+
+
 def test_normal_windows_do_not_deviate() -> None:
     scores = score(PROFILE.deviations(RowTable(normal_rows(50))))
     assert np.median(scores) < 3
@@ -163,7 +201,7 @@ def test_a_model_of_other_features_is_refused(tmp_path: Path) -> None:
     train(facts(300), {}, 1.0).save(tmp_path)
     state = json.loads((tmp_path / "structured.json").read_text())
     (tmp_path / "structured.json").write_text(json.dumps(state | {"features": 1}))
-    with pytest.raises(ArtifactError, match=r"made for features 1, this code computes 2; train again"):
+    with pytest.raises(ArtifactError, match=r"made for features 1, this code computes 3; train again"):
         StructuredModel.load(tmp_path)
 
 
