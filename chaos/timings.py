@@ -24,6 +24,7 @@ GRACE: Final = timedelta(seconds=10)
 # session is judged when it has been silent) and an alert that goes and comes back.
 AFTERMATH: Final = timedelta(seconds=60)
 PIECES: Final = timedelta(seconds=5)  # normal time is written in pieces; between two of them nothing else was done
+PAGE: Final = "page"
 HOST: Final = "host"  # target of faults of the whole machine; an alert without a service names it
 
 
@@ -31,7 +32,7 @@ HOST: Final = "host"  # target of faults of the whole machine; an alert without 
 class Reaction:
     """What one side did about one injection; seconds, None when there is no such time.
 
-    `known` is False when an alert of the side fired already at the start and no other one followed: whether the first
+    `known` is False when a page of the side fired already at the start and no other alert followed: whether the first
     told of this injection, too, nobody knows. It is in no figure, which favours the side. `unresolved`: an alert of it
     fires still, so that `recovery_seconds` is not known.
     """
@@ -107,9 +108,13 @@ def _is_in_time(injection: Injection, span: AlertSpan) -> bool:
 
 
 def _fires_before(injection: Injection, side: str, spans: Iterable[AlertSpan]) -> bool:
-    """True when an alert of the side fires at the start, by the injector's look or by what was recorded."""
+    """True when a page of the side fires at the start, by the injector's look or by what was recorded.
+
+    A ticket may outlive its fault by half an hour; it tells nobody of the next one.
+    """
     return side in injection.firing_before or any(
         span.side == side
+        and span.severity == PAGE
         and span.starts_at < injection.start
         and (span.ends_at is None or span.ends_at > injection.start)
         for span in spans
