@@ -10,7 +10,7 @@ from spark.models.buckets import BUCKET_SECONDS
 
 def test_rule_and_calibration_share_lines_and_window() -> None:
     groups = yaml.safe_load(Path("prometheus/alerts/faultline.yml").read_text())["groups"]
-    rules = {rule["alert"]: rule for group in groups for rule in group["rules"]}
+    rules = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
     expression = rules["LogAnomaly"]["expr"]
     assert expression.split("\n")[0] == f"service:faultline_anomalies:increase{ALERT_WINDOW_SECONDS}s >= {ALERT_LINES}"
 
