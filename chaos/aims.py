@@ -58,7 +58,7 @@ def aims(
     return [
         detection_aim(faults, evidence),
         median_aim(figures.get(OURS)),
-        *(against_aim(figures, pairs, side) for side in SIDES[1:]),
+        *(against_aim(pairs, side) for side in SIDES[1:]),
         false_alarm_aim(next((row for row in normal if row.side == OURS), None)),
         distractor_aim([reaction for reaction in known if reaction.injection.benign]),
         resolved_aim(faults),
@@ -100,20 +100,19 @@ def median_aim(own: Figures | None) -> Aim:
     return Aim(wanted, _verdict(figure.value <= MEDIAN_SECONDS), seconds(figure), note)
 
 
-def against_aim(figures: Mapping[str, Figures], pairs: Sequence[Pair], side: str) -> Aim:
-    """A median below that of another side; the paired difference beside it."""
+def against_aim(pairs: Sequence[Pair], side: str) -> Aim:
+    """A median below that of another side, over the injections known of both; the paired difference beside it."""
     wanted = f"median MTTD below that of {side}"
     pair = next((pair for pair in pairs if pair.kind == ALL and pair.against == side), None)
-    if pair is None or not pair.injections or not {OURS, side} <= figures.keys():
+    if pair is None or not pair.injections:
         return Aim(wanted, Verdict.UNMEASURED, "no fault that both reacted to freely")
-    ours, other = figures[OURS].mttd_with_misses, figures[side].mttd_with_misses
     note = (
         f"Per injection, {OURS} less {side}: median {seconds(pair.difference)}; sooner in {pair.sooner} of"
         f" {pair.injections}, later in {pair.later}, both missed {pair.neither}. A miss counts as the length of the"
         " fault, which favours the side that missed."
     )
-    value = f"{ours.value:.1f} s against {other.value:.1f} s"
-    return Aim(wanted, _verdict(ours.value < other.value), value, note)
+    value = f"{pair.ours.value:.1f} s against {pair.other.value:.1f} s in {pair.injections} injections"
+    return Aim(wanted, _verdict(pair.ours.value < pair.other.value), value, note)
 
 
 def false_alarm_aim(normal: NormalTime | None) -> Aim:

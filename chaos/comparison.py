@@ -39,12 +39,15 @@ class Figures:
 class Pair:
     """MTTD of the ml side less that of another one, in seconds, per injection; below 0: the ml side was sooner.
 
-    A miss counts as the length of the fault, which favours the side that missed; `neither` missed both: 0.
+    Of the injections whose reaction is known of both. A miss counts as the length of the fault, which favours the side
+    that missed; `neither`: both missed. `ours` and `other` are the medians of the two sides.
     """
 
     kind: str
     against: str
     injections: int
+    ours: Estimate
+    other: Estimate
     difference: Estimate
     sooner: int
     later: int
@@ -126,6 +129,8 @@ def _pair(found: Sequence[tuple[Reaction, Reaction]], kind: str, against: str, s
         kind=kind,
         against=against,
         injections=len(found),
+        ours=clustered_median([ours.censored_seconds for ours, _ in found], clusters, seed),
+        other=clustered_median([other.censored_seconds for _, other in found], clusters, seed),
         difference=clustered_median(differences, clusters, seed),
         sooner=sum(value < 0 for value in differences),
         later=sum(value > 0 for value in differences),
