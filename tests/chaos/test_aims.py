@@ -76,7 +76,7 @@ def test_the_sides_are_compared_by_median_and_by_pair() -> None:
     rules, slo = (next(aim for aim in found if aim.wanted.endswith(f"that of {side}")) for side in ("rules", "slo"))
     assert (rules.verdict, rules.value) == (Verdict.REACHED, "3.0 s against 30.0 s in 4 injections")
     assert "sooner in 3 of 4, later in 1, both missed 0" in rules.note
-    assert (slo.verdict, slo.value) == (Verdict.MISSED, "3.0 s against 3.0 s")
+    assert (slo.verdict, slo.value) == (Verdict.MISSED, "3.0 s against 3.0 s in 4 injections")
 
 
 def normal(alarms: int, hours: float) -> NormalTime:
