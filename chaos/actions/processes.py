@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -32,7 +33,8 @@ def kill(service: str) -> None:
     # service say goodbye, which a killed one does not.
     process.suspend()
     Supervisor(os.environ).stop(service)
-    process.kill()
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
     wait_until(partial(_still_there, process), END_SECONDS, f"the end of {service} (pid {process.pid})")
 
 
@@ -87,5 +89,7 @@ def _push(supervisor: Supervisor, service: str) -> str | None:
 
 
 def _still_there(process: psutil.Process) -> str | None:
-    gone = not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    return None if gone else "it still runs"
+    with suppress(psutil.NoSuchProcess):  # it may end between two looks
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            return "it still runs"
+    return None

@@ -44,12 +44,11 @@ def test_what_a_model_loaded_is_not_collected_again() -> None:
         freeze_heap("one")
         frozen = gc.get_freeze_count()
         assert frozen > 0
-        kept = [[] for _ in range(1000)]
+        kept = [[number] for number in range(100_000)]
         freeze_heap("one")
-        assert gc.get_freeze_count() == frozen
+        assert gc.get_freeze_count() < frozen + len(kept) / 2
         freeze_heap("two")
-        assert gc.get_freeze_count() > frozen
-        assert len(kept) == 1000
+        assert gc.get_freeze_count() > frozen + len(kept) / 2
     finally:
         gc.unfreeze()
         freeze_heap.cache_clear()
