@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from chaos.records import AlertSpan, Evidence, Injection, NormalPeriod, read_records
+from chaos.records import Aborted, AlertSpan, Evidence, Injection, NormalPeriod, read_records
 from chaos.timings import stretches
 from faultline.errors import ConfigError
 
@@ -22,13 +22,6 @@ PARTS: Final = {
     "normal.jsonl": "normal time",
     "evidence.jsonl": "what was measured during each injection",
 }
-
-
-class PlannedItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One injection of the plan."""
-
-    number: int
-    experiment: str
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +36,6 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     version: str = "unknown"
     planned: int = 0  # injections
     notes: tuple[str, ...] = ()
-    items: tuple[PlannedItem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,22 +65,15 @@ def read_results(folder: Path) -> Results:
     """Return what a folder holds; raises ConfigError for a file that is there and cannot be read."""
     injections = _last_of_each(read_records(folder / "injections.jsonl", Injection))
     evidence = read_records(folder / "evidence.jsonl", Evidence)
-    plan = _read_json(folder / "plan.json", Outline, Outline())
     return Results(
-        plan=plan,
+        plan=_read_json(folder / "plan.json", Outline, Outline()),
         injections=tuple(sorted(injections, key=lambda injection: (injection.start, injection.number))),
         alerts=tuple(sorted(_read_alerts(folder), key=_order)),
         normal=tuple(stretches(read_records(folder / "normal.jsonl", NormalPeriod))),
         evidence={record.number: record for record in evidence},
         missing=tuple(what for name, what in PARTS.items() if not (folder / name).exists()),
-        aborted=tuple(_aborted(folder, plan)),
+        aborted=tuple(record.experiment for record in read_records(folder / "aborted.jsonl", Aborted)),
     )
-
-
-def _aborted(folder: Path, plan: Outline) -> Iterator[str]:
-    names = {item.number: item.experiment for item in plan.items}
-    for record in read_records(folder / "aborted.jsonl", Evidence):
-        yield names.get(record.number, f"number {record.number}")
 
 
 def _last_of_each(injections: Sequence[Injection]) -> Iterable[Injection]:

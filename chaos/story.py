@@ -67,13 +67,20 @@ def _inject(environ: Environ, options: Options, experiments: Mapping[str, Experi
             folder.mkdir(parents=True)
             plan.write(folder)
         try:
-            run.carry_out()
-            (folder / "finished").touch()
+            _carry_out(run, folder)
         finally:
-            status = _report(folder)
             if not options.keep:
                 run.stack.down()
-    return status
+    return 0
+
+
+def _carry_out(run: Run, folder: Path) -> None:
+    """Do what is left of a run; however that ends, report what there is."""
+    try:
+        run.carry_out()
+        (folder / "finished").touch()
+    finally:
+        _report(folder)
 
 
 def make_plan(options: Options, experiments: Mapping[str, Experiment], now: datetime) -> Plan:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chaos.records import Evidence, NormalPeriod, append_record
+from chaos.records import Aborted, NormalPeriod, append_record
 from chaos.results import read_results
 from faultline.errors import ConfigError
 from tests.chaos.runs import at, injection, span, write_run
@@ -47,9 +47,8 @@ def test_an_injection_that_was_done_again_counts_once(tmp_path: Path) -> None:
 
 
 def test_what_could_not_be_injected_has_its_name(tmp_path: Path) -> None:
-    (tmp_path / "plan.json").write_text('{"items": [{"number": 4, "experiment": "disk_full", "repeat": 1}]}')
-    for number in (4, 5):
-        append_record(tmp_path / "aborted.jsonl", Evidence(number=number, during={}, before={}))
+    for number, name in ((4, "disk_full"), (5, "number 5")):
+        append_record(tmp_path / "aborted.jsonl", Aborted(number=number, experiment=name, problem="no target"))
     assert read_results(tmp_path).aborted == ("disk_full", "number 5")
 
 

@@ -15,6 +15,7 @@ from chaos import run as module
 from chaos.catalogue import Experiment
 from chaos.plan import Item, Lengths, Plan
 from chaos.records import Aborted, Evidence, Injection, NormalPeriod, append_record, read_records
+from chaos.results import read_results
 from chaos.run import Run
 from chaos.undo import UndoLedger
 
@@ -127,6 +128,7 @@ def test_what_cannot_reach_its_target_is_tried_again_and_named(made: Callable[..
     made(experiment(tmp_path, "fault", steady=False), experiment(tmp_path, "other")).carry_out()
     (aborted,) = records(tmp_path, "aborted", Aborted)
     assert (aborted.number, aborted.problem) == (1, "steady state not met: fine")
+    assert read_results(tmp_path).aborted == ("fault",), "the report reads what the run writes"
     assert (tmp_path / "done").read_text() == "other 0\n"
 
 

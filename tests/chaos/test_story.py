@@ -83,6 +83,20 @@ def test_a_stack_in_use_is_not_broken(environ: dict[str, str], monkeypatch: pyte
         main(environ, Options())
 
 
+def test_a_report_that_fails_leaves_no_stack_up(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(folder: Path) -> dict[str, object]:
+        raise ConfigError("injections.jsonl:1", "x", "one Injection as JSON")
+
+    down: list[bool] = []
+    monkeypatch.setattr(story.Run, "carry_out", lambda self: None)
+    monkeypatch.setattr(story, "write_report", fail)
+    monkeypatch.setattr("chaos.stack.ExperimentStack.require_down", lambda self: None)
+    monkeypatch.setattr("chaos.stack.ExperimentStack.down", lambda self: down.append(True))
+    with pytest.raises(ConfigError, match="one Injection as JSON"):
+        main(environ, Options())
+    assert down == [True]
+
+
 def test_the_newest_run_that_is_not_finished(environ: dict[str, str]) -> None:
     for name in ("20260131T120000Z", "20260131T130000Z", "20260131T140000Z"):
         folder = Path(environ["FAULTLINE_HOME"]) / "reports" / "chaos" / name
