@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,15 +10,16 @@ from typing import Final
 
 import psutil
 
+from chaos import detached
 from chaos.actions.waiting import wait_until
 from chaos.errors import ChaosError
 from faultline.config import Environ, Paths
+from faultline.shop import LEAVE
 from faultline.stack.leftovers import find_leftovers
 from faultline.stack.programs import declare_programs
-from faultline.stack.scripts import program_environment
+from faultline.stack.stopping import is_alive
 from faultline.stack.supervisor import Supervisor
 
-LEAVE: Final = signal.SIGUSR1  # see demo/handover.py
 # Callers keep an unused connection for 5 s (httpx, the proxy); after that the end of one harms nobody.
 LEAVE_SECONDS: Final = 6.0
 END_SECONDS: Final = 15.0
@@ -51,13 +51,7 @@ class Instances:
 
     def start_beside(self, script: Path) -> psutil.Process:
         """Start a launch script as a process of its own; `./run down` finds it by the stack's marker."""
-        self._paths.logs.mkdir(parents=True, exist_ok=True)
-        log = self._paths.logs / f"{self.service}-beside.log"
-        output = (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), output, (os.POSIX_SPAWN_DUP2, 1, 2)]
-        variables = {**self._environ, **program_environment(self._environ)}
-        argv = ["/bin/sh", str(script)]
-        return psutil.Process(os.posix_spawn("/bin/sh", argv, variables, file_actions=actions, setsid=True))
+        return psutil.Process(detached.spawn(self._environ, ["/bin/sh", str(script)], f"{self.service}-beside"))
 
     def start_kept(self) -> None:
         """Have supervisord start the service by its launch script, and wait until it takes requests."""
@@ -74,17 +68,32 @@ class Instances:
 
     def end_beside(self) -> None:
         """Have the callers of what stands beside leave, then end it."""
-        processes = self.beside()
-        for process in processes:
-            self._see_off(process)
-        end(processes)
+        self._end(self.beside())
+
+    def keep_newest(self) -> None:
+        """Leave one instance: the newest that takes requests; what was broken off may have left several.
+
+        The kernel gives connections to the second socket of a port (demo/handover.py): beside a third, the one that is
+        to leave would go on getting them, and lose those it has not accepted when it ends.
+        """
+        kept, beside = self.kept(), self.beside()
+        ready = [process for process in (kept, *beside) if process is not None and self._listens(process)]
+        newest = max(ready, key=psutil.Process.create_time, default=None)
+        if kept is not None and newest is not None and newest != kept:
+            self.stop_kept()
+        self._end([process for process in beside if process != newest])
 
     def wait_ready(self, process: psutil.Process) -> None:
         """Return when this very process listens and the service is healthy; ChaosError when it ends or takes long."""
         wait_until(lambda: self._missing(process), READY_SECONDS, f"a new instance of {self.service} ready")
 
+    def _end(self, processes: Sequence[psutil.Process]) -> None:
+        for process in processes:
+            self._see_off(process)
+        end(processes)
+
     def _missing(self, process: psutil.Process) -> str | None:
-        if not _is_alive(process):
+        if not is_alive(process):
             log = self._paths.logs / f"{self.service}-beside.log"
             raise ChaosError(f"a new instance of {self.service} ended before it was ready; see {log}")
         if not self._listens(process):
@@ -125,25 +134,11 @@ class Instances:
 
 def end(processes: Sequence[psutil.Process]) -> None:
     """End processes gently, then by force."""
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, left = psutil.wait_procs(processes, timeout=END_SECONDS)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(left, timeout=END_SECONDS)
+    detached.end(processes, END_SECONDS, END_SECONDS)
 
 
 def _serves(process: psutil.Process, service: str) -> bool:
     try:
         return process.cmdline()[1:] == ["-m", "demo.serve", service]
     except psutil.Error:  # ended meanwhile
-        return False
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
         return False

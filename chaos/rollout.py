@@ -17,6 +17,7 @@ from pathlib import Path
 from chaos.errors import ChaosError
 from chaos.instances import Instances, end
 from faultline.config import Environ, Paths
+from faultline.shop import SURGE
 from faultline.stack.program import Command
 from faultline.stack.scripts import script_path, script_text
 from faultline.stack.supervisor import Supervisor
@@ -31,14 +32,18 @@ def roll_out(environ: Environ, service: str, script: str) -> datetime:
     launch, ahead = script_path(service, paths), script_path(f"{service}-next", paths)
     instances = Instances(environ, service)
     _write(ahead, script)
-    effective_at = _take_over(instances, environ, ahead)
+    instances.keep_newest()
+    # Without one in supervisord's hands, what stands beside is left from a rollout that was broken off: it takes over.
+    effective_at = _take_over(instances, environ, ahead) if instances.kept() or not instances.beside() else None
     instances.stop_kept()
     # Beside the other instance, only this once: started again later, a taken port is refused.
     _write(launch, _beside(environ, ahead))
     instances.start_kept()
+    effective_at = effective_at or datetime.now(UTC)
     _write(launch, script)
     instances.end_beside()
     ahead.unlink()
+    _surge(ahead).unlink(missing_ok=True)  # still there when that start was broken off
     return effective_at
 
 
@@ -67,7 +72,7 @@ def put_back(environ: Environ, service: str) -> None:
 
 
 def _take_over(instances: Instances, environ: Environ, ahead: Path) -> datetime:
-    surge = ahead.with_suffix(".surge.sh")
+    surge = _surge(ahead)
     _write(surge, _beside(environ, ahead))
     process = instances.start_beside(surge)
     try:
@@ -80,9 +85,13 @@ def _take_over(instances: Instances, environ: Environ, ahead: Path) -> datetime:
     return datetime.now(UTC)
 
 
+def _surge(script: Path) -> Path:
+    return script.with_suffix(".surge.sh")
+
+
 def _beside(environ: Environ, script: Path) -> str:
     """Return a script that runs another one as an instance that may stand beside one on the same port."""
-    return script_text(Command(["/bin/sh", str(script)], environment={"FAULTLINE_SHOP_SURGE": "1"}), environ)
+    return script_text(Command(["/bin/sh", str(script)], environment={SURGE: "1"}), environ)
 
 
 def _kept(paths: Paths, service: str) -> Path:

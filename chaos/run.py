@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from chaos.toolkit import Outcome, run_experiment
 from chaos.undo import UndoLedger
 from faultline.alerts import firing_alerts
 from faultline.config import Environ, Paths, Ports
+from faultline.stack.exclusive import try_lock
 from faultline.stack.progress import Progress
 from faultline.stack.waiting import pass_time, wait_until
 
@@ -42,12 +42,10 @@ def only_run(environ: Environ) -> Iterator[None]:
     path = Paths.from_env(environ).home / "chaos" / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not try_lock(file.fileno()):
             file.seek(0)
-            text = f"another ./run chaos (pid {file.read().strip() or 'unknown'}) is injecting; wait for it, or stop it"
-            raise ChaosError(text) from error
+            holder = file.read().strip() or "unknown"
+            raise ChaosError(f"another ./run chaos (pid {holder}) is injecting; wait for it, or stop it")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -106,13 +104,12 @@ class Run:
     def _inject_all(self, recorder: Recorder, guardian: Guardian) -> None:
         for item in self._left():
             self._progress.note(f"[{item.number}/{self._plan.planned}] {self._left_text()}")
-            problem = self._attempt(item, recorder, guardian)
-            for _ in range(ATTEMPTS - 1):
-                if problem:
-                    self._progress.note(f"  not injected: {problem}; once more")
-                    problem = self._attempt(item, recorder, guardian)
-            if problem:
-                self._progress.note(f"  not injected: {problem}")
+            for left in reversed(range(ATTEMPTS)):
+                problem = self._attempt(item, recorder, guardian)
+                if not problem:
+                    break
+                self._progress.note(f"  not injected: {problem}{'; once more' if left else ''}")
+            else:
                 aborted = Aborted(number=item.number, experiment=item.experiment, problem=problem)
                 append_record(self._folder / "aborted.jsonl", aborted)
 
@@ -174,15 +171,18 @@ class Run:
         self._collect(injection)
 
     def _collect(self, injection: Injection) -> None:
-        normal = read_records(self._folder / "normal.jsonl", NormalPeriod)
         try:
-            if self._normal_highest is None and normal:
-                self._normal_highest = highest(self._environ, normal[0].start, normal[-1].end)
-            evidence = collect(self._environ, injection, normal, self._normal_highest or {})
+            if self._normal_highest is None:
+                self._normal_highest = self._highest_of_normal()
+            evidence = collect(self._environ, injection, self._normal_highest)
         except httpx.HTTPError as error:
             self._progress.note(f"  Prometheus gave no evidence: {error}")
             return
         append_record(self._folder / "evidence.jsonl", evidence)
+
+    def _highest_of_normal(self) -> dict[str, float] | None:
+        normal = read_records(self._folder / "normal.jsonl", NormalPeriod)
+        return highest(self._environ, normal[0].start, normal[-1].end) if normal else None
 
     def _settle(self, recorder: Recorder) -> None:
         """Wait until the alerts of the last injection have ended; one that has not is noted with the next one."""

@@ -8,7 +8,6 @@ and when no connection is left it can be stopped.
 from __future__ import annotations
 
 import ctypes
-import signal
 import socket
 import struct
 from contextlib import suppress
@@ -16,7 +15,6 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LEAVE: Final = signal.SIGUSR1
 _SO_ATTACH_REUSEPORT_CBPF: Final = 51  # asm-generic/socket.h; Python's socket module does not name it
 _RETURN_CONSTANT: Final = 0x06  # BPF_RET | BPF_K of linux/filter.h
 

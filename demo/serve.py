@@ -12,11 +12,11 @@ import uvicorn
 
 from demo import inventory, orders, payments, storefront
 from demo.config import SERVICES, ShopConfig
-from demo.handover import LEAVE, Handover, steer_to_newest
+from demo.handover import Handover, steer_to_newest
 from demo.logs import log_to_file
 from demo.service import Service
 from faultline.errors import ConfigError, FaultlineError, StackError
-from faultline.settings import one_of, read
+from faultline.shop import LEAVE, is_surge
 
 _APPS = {
     "storefront": storefront.create_app,
@@ -34,7 +34,7 @@ def main(environ: Mapping[str, str], arguments: Sequence[str]) -> None:
     if len(arguments) != 1 or arguments[0] not in SERVICES:
         raise ConfigError("SERVICE", " ".join(arguments), f"one of {', '.join(SERVICES)}")
     name, config = arguments[0], ShopConfig.from_env(environ)
-    with listen(name, config.port(name), beside=_is_surge(environ)) as listener:
+    with listen(name, config.port(name), beside=is_surge(environ)) as listener:
         log_to_file(name, config.logs)
         app = Handover(_APPS[name](Service(name, config)))
         signal.signal(LEAVE, app.leave)
@@ -51,11 +51,6 @@ def main(environ: Mapping[str, str], arguments: Sequence[str]) -> None:
         server.run(sockets=[listener])
     if not server.started:
         raise StackError(f"{name} did not start; the reason is in {config.logs / name}.log")
-
-
-def _is_surge(environ: Mapping[str, str]) -> bool:
-    """Read FAULTLINE_SHOP_SURGE: may this instance stand beside another on its port, which it takes over from."""
-    return read(environ, "FAULTLINE_SHOP_SURGE", "0", one_of("0", "1"), "0 or 1") == "1"
 
 
 def listen(name: str, port: int, *, beside: bool = False) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -14,11 +15,22 @@ from faultline.settings import one_of, read
 CALLS: Final = (("storefront", "orders"), ("orders", "payments"), ("orders", "inventory"))  # caller, callee
 CALLEES: Final = frozenset(callee for _, callee in CALLS)
 TOKEN_BYTES: Final = 32
+SURGE: Final = "FAULTLINE_SHOP_SURGE"  # 1: an instance may stand beside another on its port, which it takes over from
+LEAVE: Final = signal.SIGUSR1  # asks an instance to end each connection with its answer
 
 
 def has_proxy(environ: Mapping[str, str]) -> bool:
     """Read FAULTLINE_SHOP_PROXY: do the services call each other through the proxy; raises ConfigError."""
-    return read(environ, "FAULTLINE_SHOP_PROXY", "0", one_of("0", "1"), "0 or 1") == "1"
+    return _is_on(environ, "FAULTLINE_SHOP_PROXY")
+
+
+def is_surge(environ: Mapping[str, str]) -> bool:
+    """Read SURGE; raises ConfigError."""
+    return _is_on(environ, SURGE)
+
+
+def _is_on(environ: Mapping[str, str], key: str) -> bool:
+    return read(environ, key, "0", one_of("0", "1"), "0 or 1") == "1"
 
 
 def stores_folder(paths: Paths) -> Path:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Final
 
 import psutil
 
+from chaos import detached
 from chaos.actions.identity import find_again
 from chaos.undo import UndoLedger
-from faultline.config import Environ, Paths
-from faultline.stack.scripts import program_environment
+from faultline.config import Environ
 
 TERM_SECONDS: Final = 3.0
 KILL_SECONDS: Final = 5.0
@@ -29,7 +28,7 @@ def start(environ: Environ, argv: Sequence[str], log_name: str) -> None:
     read_end, write_end = os.pipe()
     with _closing(write_end):
         with _closing(read_end):
-            pid = _spawn(environ, ["/bin/sh", "-c", _GATE, "sh", *argv], read_end, log_name)
+            pid = detached.spawn(environ, ["/bin/sh", "-c", _GATE, "sh", *argv], f"chaos-{log_name}", read_end)
         created = psutil.Process(pid).create_time()
         UndoLedger.from_env(environ).note(__name__, "stop", pid=pid, created=created)
         os.write(write_end, b"go\n")
@@ -37,25 +36,7 @@ def start(environ: Environ, argv: Sequence[str], log_name: str) -> None:
 
 def stop(environ: Environ, pid: int, created: float) -> None:
     """End a program started here, and its children; nothing when it has ended. The undo of `start`."""
-    processes = _session(pid, created)
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, left = psutil.wait_procs(processes, timeout=TERM_SECONDS)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(left, timeout=KILL_SECONDS)
-
-
-def _spawn(environ: Environ, argv: Sequence[str], stdin: int, log_name: str) -> int:
-    logs = Paths.from_env(environ).logs
-    logs.mkdir(parents=True, exist_ok=True)
-    output = (os.POSIX_SPAWN_OPEN, 1, logs / f"chaos-{log_name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    actions = [(os.POSIX_SPAWN_DUP2, stdin, 0), output, (os.POSIX_SPAWN_DUP2, 1, 2)]
-    variables = {**environ, **program_environment(environ)}
-    # Python's other descriptors are closed at exec; not subprocess.Popen, which complains of a child it outlives.
-    return os.posix_spawn(Path(argv[0]), list(argv), variables, file_actions=actions, setsid=True)
+    detached.end(_session(pid, created), TERM_SECONDS, KILL_SECONDS)
 
 
 def _session(pid: int, created: float) -> list[psutil.Process]:

@@ -11,12 +11,13 @@ from typing import Final
 
 from chaos import ci_events, releases, rollout
 from chaos.targets import running_process
+from chaos.toolkit import EFFECTIVE_AT
 from chaos.undo import UndoLedger
 from faultline.config import REPOSITORY, Environ, Paths
+from faultline.shop import SURGE
 from faultline.stack.programs import declare_programs
 from faultline.stack.scripts import script_path, script_text
 
-SURGE: Final = "FAULTLINE_SHOP_SURGE"
 CONFIGURED_BY: Final = "Robin"
 
 
@@ -115,4 +116,4 @@ def _script(service: str, environ: Environ, running: Mapping[str, str], changes:
 
 
 def _effective(moment: datetime) -> dict[str, str]:
-    return {"effective_at": moment.isoformat()}  # see chaos/toolkit.py
+    return {EFFECTIVE_AT: moment.isoformat()}

@@ -17,6 +17,7 @@ from chaos.targets import running_process
 from chaos.undo import UndoLedger
 from faultline.config import Environ
 from faultline.stack.programs import declare_programs
+from faultline.stack.stopping import is_alive
 from faultline.stack.supervisor import Supervisor
 
 END_SECONDS: Final = 10.0
@@ -89,7 +90,4 @@ def _push(supervisor: Supervisor, service: str) -> str | None:
 
 
 def _still_there(process: psutil.Process) -> str | None:
-    with suppress(psutil.NoSuchProcess):  # it may end between two looks
-        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            return "it still runs"
-    return None
+    return "it still runs" if is_alive(process) else None

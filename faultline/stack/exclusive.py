@@ -20,7 +20,7 @@ def exclusive(path: Path, progress: Progress, wait_seconds: float = WAIT_SECONDS
     path.parent.mkdir(parents=True, exist_ok=True)
     start = monotonic()
     with path.open("a") as file:
-        while not _try_lock(file.fileno()):
+        while not try_lock(file.fileno()):
             waited = monotonic() - start
             if waited > wait_seconds:
                 raise StackError(f"{path} has been held for {waited:.0f} s by another ./run; wait for it, or stop it")
@@ -29,7 +29,8 @@ def exclusive(path: Path, progress: Progress, wait_seconds: float = WAIT_SECONDS
         yield
 
 
-def _try_lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file; False when another holder has it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -50,13 +50,14 @@ def end_supervisor(supervisor: Supervisor, progress: Progress) -> bool:
     except (psutil.NoSuchProcess, OSError, http.client.HTTPException):
         return True
     start = monotonic()
-    while _is_alive(daemon) and monotonic() - start < SHUTDOWN_SECONDS:
+    while is_alive(daemon) and monotonic() - start < SHUTDOWN_SECONDS:
         progress.waiting(f"stopping supervisord ({monotonic() - start:.0f} s)")
         sleep(POLL_SECONDS)
     return True
 
 
-def _is_alive(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
+    """True while a process runs; one that ended and was not waited for does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -33,6 +33,7 @@ class World:
         self.kept: str | None = OLD
         self.beside: list[str] = []
         self.steps: list[str] = []
+        self.newest_is_kept = True
         self.outages = 0
         self.crash_at, self.crash_after, self.up = 0, False, True
 
@@ -43,8 +44,18 @@ class World:
             raise Crash
         change()
         self.outages += self.kept is None and not self.beside
+        assert (self.kept is not None) + len(self.beside) <= 2, (
+            "the kernel knows which of two is the newer, not of three"
+        )
         if crash:
             raise Crash
+
+    def begin_beside(self, version: str) -> None:
+        self.beside.append(version)
+        self.newest_is_kept = False
+
+    def begin_kept(self, version: str) -> None:
+        self.kept, self.newest_is_kept = version, True
 
     def version(self, script: Path) -> str:
         """Return the text of the script that is run in the end: a wrapper's last line names another."""
@@ -59,9 +70,22 @@ class Pretended:
     def __init__(self, world: World) -> None:
         self._world = world
 
+    def kept(self) -> str | None:
+        return self._world.kept
+
+    def beside(self) -> list[str]:
+        return self._world.beside
+
+    def keep_newest(self) -> None:
+        if self._world.kept is not None and self._world.beside:
+            if self._world.newest_is_kept:
+                self.end_beside()
+            else:
+                self.stop_kept()
+
     def start_beside(self, script: Path) -> str:
         version = self._world.version(script)
-        self._world.step("start beside", lambda: self._world.beside.append(version))
+        self._world.step("start beside", lambda: self._world.begin_beside(version))
         return version
 
     def wait_ready(self, process: str) -> None:
@@ -74,7 +98,7 @@ class Pretended:
     def start_kept(self) -> None:
         script = script_path("payments", self._world.paths)
         assert "FAULTLINE_SHOP_SURGE=1" in script.read_text()
-        self._world.step("start", lambda: setattr(self._world, "kept", self._world.version(script)))
+        self._world.step("start", lambda: self._world.begin_kept(self._world.version(script)))
 
     def end_beside(self) -> None:
         self._world.step("end beside", self._world.beside.clear)

@@ -128,11 +128,12 @@ def test_restart_leaves_nothing_to_undo(environ: Environ) -> None:
     assert kept_pid(environ) == second
 
 
-def test_deployment_that_was_broken_off_is_undone(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Between any two steps: tests/chaos/test_rollout.py. This is the worst: supervisord runs nothing any more.
+@pytest.mark.parametrize("step", ["stop_kept", "start_kept", "end_beside"])
+def test_deployment_that_was_broken_off_is_undone(environ: Environ, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    # Between any two steps: tests/chaos/test_rollout.py.
     with callers(environ) as answers:
         with monkeypatch.context() as patch:
-            patch.setattr(Instances, "start_kept", crash)
+            patch.setattr(Instances, step, crash)
             with pytest.raises(Crash):
                 deploy_release(environ, "payments-1.1.0")
         assert len(Instances(environ, SERVICE).beside()) == 1
