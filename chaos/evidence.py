@@ -5,7 +5,7 @@ It is not part of the comparison; it says why a side missed a fault, and whether
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from math import isfinite
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx
 
-from chaos.records import Evidence, Injection, NormalPeriod
+from chaos.records import OWN_SIGNALS, Evidence, Injection
 from faultline.anomalies import Anomaly, read_anomaly
 from faultline.config import Environ, Ports, Topics, kafka_bootstrap
 from faultline.errors import DecodeError
@@ -50,7 +50,7 @@ SIGNALS: Final[Mapping[str, str]] = {
     "stream_batch_seconds": "max(faultline_batch_duration_seconds)",
 }
 # Signals of the watched system alone: what our own detectors made of it is no trace.
-TRACES: Final = tuple(name for name in SIGNALS if not name.startswith(("abnormal", "stream", "lines_of")))
+TRACES: Final = tuple(name for name in SIGNALS if not name.startswith(OWN_SIGNALS))
 CLEARLY_OUT: Final = 1.25  # times the highest value of normal time
 BEFORE_SECONDS: Final = 60
 AFTER_SECONDS: Final = 10
@@ -58,17 +58,18 @@ SHOWN_LINES: Final = 5
 READ_BACK: Final = 2000  # messages of topic anomalies
 
 
-def collect(
-    environ: Environ, injection: Injection, normal: Sequence[NormalPeriod], normal_highest: Mapping[str, float]
-) -> Evidence:
-    """Return what Prometheus and topic anomalies know of an injection; raises httpx.HTTPError."""
+def collect(environ: Environ, injection: Injection, normal_highest: Mapping[str, float] | None) -> Evidence:
+    """Return what Prometheus and topic anomalies know of an injection; raises httpx.HTTPError.
+
+    `normal_highest`: the highest values of normal time, None when none was watched: then nothing is called a trace.
+    """
     before = injection.start - timedelta(seconds=BEFORE_SECONDS), injection.start
     during = highest(environ, injection.start, injection.end + timedelta(seconds=AFTER_SECONDS))
     return Evidence(
         number=injection.number,
         during=during,
         before=highest(environ, *before),
-        traces=out_of_range(during, normal_highest) if normal else (),
+        traces=() if normal_highest is None else out_of_range(during, normal_highest),
         lines=abnormal_lines(environ, injection),
     )
 

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from chaos.comparison import OURS, kinds_of
-from chaos.records import SIDES, Evidence
+from chaos.records import OWN_SIGNALS, SIDES, Evidence
 from chaos.timings import Reaction
 
-# Signals whose names begin so are what the ml side makes of the logs; all others are metrics of the services and the
-# host, which the rules of the other sides look at.
-OURS_BEGIN: Final = ("abnormal", "lines_of", "stream")
 OF_LOGS: Final = ("missing_log_lines_ratio",)  # a trace that no metric of a service shows
 SHOWN_SIGNALS: Final = 5
 SHOWN_LINES: Final = 3
@@ -93,9 +90,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _signals(side: str, found: Sequence[Evidence]) -> str:
-    """Return the signals of a side that rose most, each with its highest value before and during."""
+    """Return the signals of a side that rose most, each with its highest value before and during.
+
+    OWN_SIGNALS are of the ml side; the rules of the others look at metrics of the services and the host.
+    """
     during, before = _highest(record.during for record in found), _highest(record.before for record in found)
-    own = [name for name in during if name.startswith(OURS_BEGIN) == (side == OURS)]
+    own = [name for name in during if name.startswith(OWN_SIGNALS) == (side == OURS)]
     risen = sorted(own, key=lambda name: (-_rise(before.get(name, 0.0), during[name]), name))[:SHOWN_SIGNALS]
     return "; ".join(f"{name} {_shown(before.get(name))} → {_shown(during[name])}" for name in risen)
 

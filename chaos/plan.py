@@ -42,7 +42,7 @@ QUICK: Final = Lengths(learn=60, normal=20, shortest_hold=10, longest_hold=25, s
 
 @dataclass(frozen=True)
 class Plan:
-    """A run from its first to its last injection; `learned_since` is the begin of the time that was learned from."""
+    """A run from its first to its last injection."""
 
     run: str
     mode: str

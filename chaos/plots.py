@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any, Final
@@ -15,27 +14,13 @@ from chaos.quiet import Distraction, NormalTime
 from chaos.records import SIDES
 from chaos.results import Results
 from chaos.timings import AFTERMATH, Reaction, false_alarms, seconds_between
+from faultline.reporting import figure
 
 # Of the palette of Okabe and Ito (2008), told apart by colour-blind readers; the marks do it in black and white.
 COLOURS: Final = {"ml": "#0072b2", "rules": "#e69f00", "slo": "#009e73"}
 MARKS: Final = {"ml": "o", "rules": "s", "slo": "^"}
 _FAULT, _FAINT = "#f2d9d6", "#d8dadd"
 _LONGEST_NAME: Final = 30
-
-
-@contextmanager
-def _figure(path: Path, width: float, height: float) -> Iterator[Any]:
-    """Give axes on white, so that the picture can be read on a dark page, too."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    axes.spines[["top", "right"]].set_visible(False)
-    yield axes
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def drawn(text: str) -> str:
@@ -64,7 +49,7 @@ def plot_timeline(path: Path, own: Sequence[Reaction]) -> None:
     rows = sorted(own, key=lambda r: (r.injection.experiment, r.injection.repeat, r.injection.number))[::-1]
     longest = max(seconds_between(r.injection.start, r.injection.end) for r in rows)
     edge = longest + AFTERMATH.total_seconds()
-    with _figure(path, 9.0, 0.9 + 0.2 * len(rows)) as axes:
+    with figure(path, 9.0, 0.9 + 0.2 * len(rows)) as axes:
         for row, reaction in enumerate(rows):
             _draw_reaction(axes, row, reaction, edge)
         labels = [f"{drawn(r.injection.target)} {r.injection.repeat}  {r.side}" for r in rows]
@@ -100,7 +85,7 @@ def plot_delays(path: Path, figures: Sequence[Figures], reactions: Sequence[Reac
     faults = [reaction for reaction in reactions if reaction.known and not reaction.injection.benign]
     times = [r.detection_seconds for r in faults if r.detection_seconds is not None]
     missed_at = 1.08 * max([*times, MEDIAN_SECONDS])
-    with _figure(path, 9.0, 1.2 + 0.5 * len(kinds)) as axes:
+    with figure(path, 9.0, 1.2 + 0.5 * len(kinds)) as axes:
         for row in figures:
             y = _lane(kinds.index(row.kind), row.side)
             _draw_dots(axes, y, [r for r in faults if (r.injection.kind, r.side) == (row.kind, row.side)])
@@ -160,7 +145,7 @@ def _draw_matrix(path: Path, cells: dict[tuple[str, str], tuple[int, int]], titl
     from matplotlib.colors import to_rgba
 
     kinds = list(dict.fromkeys(kind for kind, _ in cells))[::-1]
-    with _figure(path, 6.0, 1.1 + 0.32 * len(kinds)) as axes:
+    with figure(path, 6.0, 1.1 + 0.32 * len(kinds)) as axes:
         for (kind, side), (hits, count) in cells.items():
             part = hits / count if count else 0.0
             x, y = SIDES.index(side), kinds.index(kind)
@@ -178,7 +163,7 @@ def _draw_matrix(path: Path, cells: dict[tuple[str, str], tuple[int, int]], titl
 
 def plot_normal(path: Path, results: Results, rows: Sequence[NormalTime]) -> None:
     """Draw normal time in minutes watched, a row a side, a mark at each false alarm."""
-    with _figure(path, 9.0, 2.2) as axes:
+    with figure(path, 9.0, 2.2) as axes:
         for y, row in enumerate(rows[::-1]):
             alarms = false_alarms(results.normal, results.alerts, row.side)
             minutes = [_watched_minutes(results, alarm.starts_at) for alarm in alarms]

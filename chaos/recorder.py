@@ -65,11 +65,6 @@ def _key(span: AlertSpan) -> Key:
     return span.name, span.side, span.severity, span.service, span.starts_at
 
 
-def counts(severity: str, side: str) -> bool:
-    """True for an alert of a competing side that somebody would be told of."""
-    return side in SIDES and severity in COUNTED_SEVERITIES
-
-
 class Recorder:
     """Looks twice a second, in a thread, from `with` to its end. A look that fails is tried again."""
 

@@ -12,9 +12,15 @@ import msgspec
 from faultline.errors import ConfigError
 
 SIDES: Final = ("ml", "rules", "slo")  # values of the label `side` that compete; `pipeline` is about Faultline itself
+OWN_SIGNALS: Final = ("abnormal", "lines_of", "stream")  # names that begin so: what our detectors made of the logs
 COUNTED_SEVERITIES: Final = ("page", "ticket")  # `info` is shown and never sent: neither a detection nor a false alarm
 
 T = TypeVar("T")
+
+
+def counts(severity: str, side: str) -> bool:
+    """True for an alert of a competing side that somebody would be told of."""
+    return side in SIDES and severity in COUNTED_SEVERITIES
 
 
 class Injection(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,6 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +18,9 @@ from chaos.plots import COLOURS, plot_delays, plot_detection, plot_distractions,
 from chaos.quiet import Distraction, NormalTime, Stray, distractions, normal_time, stray_rows
 from chaos.records import SIDES
 from chaos.results import Results, read_results
-from chaos.tables import AlertRow, alert_rows, frame, reaction_table, write_table
+from chaos.tables import AlertRow, alert_rows, frame, reaction_table
 from chaos.timings import AFTERMATH, GRACE, Reaction, reactions
+from faultline.reporting import plain, write_table
 
 TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(default=True)
@@ -52,7 +52,7 @@ def write_report(folder: Path) -> dict[str, Any]:
     _write_tables(folder, results, found)
     pictures = _draw(folder, results, found)
     facts = _facts(results, found, pictures)
-    (folder / "facts.json").write_text(json.dumps(_plain(facts), indent=2, default=str), encoding="utf-8")
+    (folder / "facts.json").write_text(json.dumps(plain(facts), indent=2, default=str), encoding="utf-8")
     (folder / "report.html").write_text(_page(folder, results, found, pictures), encoding="utf-8")
     return facts
 
@@ -143,12 +143,3 @@ def _page(folder: Path, results: Results, found: Findings, pictures: dict[str, A
         grace=GRACE.total_seconds(),
         aftermath=AFTERMATH.total_seconds(),
     )
-
-
-def _plain(value: Any) -> Any:
-    """Replace NaN, which JSON has no word for, by null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and isnan(value) else value

@@ -70,6 +70,7 @@ class ExperimentStack:
         self._stack.down()
 
     def _follows(self) -> bool:
-        scored = exported(self._stream_port, "faultline_events_scored_total")
+        if not exported(self._stream_port, "faultline_events_scored_total"):
+            return False
         lag = exported(self._stream_port, "faultline_consumer_lag_records")
-        return bool(scored) and lag is not None and lag < CAUGHT_UP_RECORDS
+        return lag is not None and lag < CAUGHT_UP_RECORDS

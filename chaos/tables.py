@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from msgspec import to_builtins
 
@@ -75,22 +73,3 @@ def _cells(row: Any) -> list[Any]:
 
 def _cell(value: Any) -> tuple[Any, ...]:
     return (value.value, value.low, value.high) if isinstance(value, Estimate) else (value,)
-
-
-def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
-    """Write a table as Parquet, and as CSV that a spreadsheet does not run."""
-    table.to_parquet(folder / f"{name}.parquet", index=False)
-    rounded = {column: np.round(table[column].astype(float), 6) for column in table.select_dtypes("float").columns}
-    texts = {column: table[column].map(inert) for column in table.select_dtypes("object").columns}
-    table.assign(**rounded, **texts).to_csv(folder / f"{name}.csv", index=False)
-
-
-def inert(value: Any) -> Any:
-    """Keep a spreadsheet from running text as a formula (OWASP: CSV injection).
-
-    >>> inert("=HYPERLINK(1)")
-    "'=HYPERLINK(1)"
-    """
-    if isinstance(value, str) and value.lstrip(" \n").startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value

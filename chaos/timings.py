@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from chaos.records import COUNTED_SEVERITIES, SIDES, AlertSpan, Injection, NormalPeriod
+from chaos.records import SIDES, AlertSpan, Injection, NormalPeriod, counts
 
 # After the end of a fault its last seconds are still under way to an alert: a scrape and an evaluation (1 s each), a
 # window or `for` that was all but full (rules of ours wait 5 to 10 s), and a micro-batch. An alert that starts within
@@ -70,7 +70,7 @@ def seconds_between(start: datetime, end: datetime) -> float:
 
 def is_counted(span: AlertSpan) -> bool:
     """True for an alert of a competing side that somebody is told of."""
-    return span.side in SIDES and span.severity in COUNTED_SEVERITIES
+    return counts(span.severity, span.side)
 
 
 def reactions(injections: Sequence[Injection], spans: Iterable[AlertSpan]) -> list[Reaction]:

@@ -52,9 +52,7 @@ class Carts:
         cart = self.of(customer)
         cart[product] = min(cart.get(product, 0) + quantity, MAX_QUANTITY)
         self._run("REPLACE INTO carts (customer, items) VALUES (?, ?)", customer, json.dumps(cart))
-        self._run(
-            "DELETE FROM carts WHERE id IN (SELECT id FROM carts ORDER BY id DESC LIMIT -1 OFFSET ?)", self._limit
-        )
+        self._run(_DROP_OLDEST, self._limit)
         return cart
 
     def clear(self, customer: int) -> None:

@@ -16,6 +16,7 @@ from demo.timeline import plot_timeline
 from demo.watching import Watch
 from faultline.alerting import ALERT_WINDOW_SECONDS as WINDOW_SECONDS
 from faultline.anomalies import Anomaly, ServiceAnomaly
+from faultline.reporting import inert
 
 if TYPE_CHECKING:
     from demo.story import Fault, Times
@@ -124,10 +125,5 @@ def _write_csv(path: Path, anomalies: Sequence[Anomaly]) -> None:
         writer = csv.writer(file)
         writer.writerow(columns)
         for anomaly in anomalies:
-            fields = {"timestamp": anomaly.timestamp.isoformat(), "body": _inert(anomaly.body)}
+            fields = {"timestamp": anomaly.timestamp.isoformat(), "body": inert(anomaly.body)}
             writer.writerow([fields.get(name, getattr(anomaly, name)) for name in columns])
-
-
-def _inert(text: str) -> str:
-    """Keep a spreadsheet from running log text as a formula (OWASP: CSV injection)."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

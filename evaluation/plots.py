@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from evaluation.arms.arm import Family
 from evaluation.comparison import ArmResult, SetResult
 from evaluation.findings import CHOSEN, NOBODY, best, of_family, parts
 from evaluation.thresholds import fit_threshold
+from faultline.reporting import figure
 
 COLOURS: Final = {
     Family.SEMANTIC: "#2f6db3",
@@ -52,23 +52,9 @@ def decides_by_budget(arm: ArmResult) -> bool:
     return not isnan(arm.nominal)
 
 
-@contextmanager
-def _figure(path: Path, width: float = 7.5, height: float = 4.5) -> Iterator[Any]:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    axes.spines[["top", "right"]].set_visible(False)
-    yield axes
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
 def _plot_f1(path: Path, result: SetResult) -> None:
     arms = [arm for arm in result.arms if arm.name not in NOBODY][::-1]
-    with _figure(path, 9.0, 0.9 + 0.27 * len(arms)) as axes:
+    with figure(path, 9.0, 0.9 + 0.27 * len(arms)) as axes:
         for row, arm in enumerate(arms):
             m, colour = arm.metrics, COLOURS[arm.family]
             axes.barh(row, m.f1, color=colour, height=0.7)
@@ -95,7 +81,7 @@ def _families(axes: Any, arms: Sequence[ArmResult]) -> None:
 def _plot_curves(path: Path, result: SetResult, arms: Sequence[ArmResult]) -> None:
     from sklearn.metrics import precision_recall_curve
 
-    with _figure(path) as axes:
+    with figure(path) as axes:
         for arm in arms:
             precision, recall, _ = precision_recall_curve(result.labels, arm.scores)
             label = f"{arm.name} (AP {arm.metrics.average_precision:.2f})"
@@ -110,7 +96,7 @@ def _plot_scores(path: Path, result: SetResult) -> None:
     """Draw the surprise of the combination for both labels, on one scale, as shares of each."""
     arm = result.arm(CHOSEN)
     edges = np.linspace(0, max(float(arm.scores.max()), 0.1), 41)
-    with _figure(path, height=3.6) as axes:
+    with figure(path, height=3.6) as axes:
         for label, name, colour in ((0, "normal", "#8a8f98"), (1, "abnormal", COLOURS[Family.COMBINED])):
             values = arm.scores[result.labels == label]
             weights = np.full(len(values), 1 / len(values))
@@ -129,7 +115,7 @@ def _plot_budget(path: Path, result: SetResult, arms: Sequence[ArmResult]) -> No
     """Draw F1 for any budget: what a person who allows more or fewer false alarms would get."""
     from sklearn.metrics import f1_score
 
-    with _figure(path) as axes:
+    with figure(path) as axes:
         for arm in arms:
             if decides_by_budget(arm):
                 flags = [fit_threshold(arm.held_out, budget).is_anomaly(arm.scores) for budget in BUDGETS]
@@ -143,7 +129,7 @@ def _plot_budget(path: Path, result: SetResult, arms: Sequence[ArmResult]) -> No
 
 def _plot_calibration(path: Path, result: SetResult, arms: Sequence[ArmResult]) -> None:
     normal = result.labels == 0
-    with _figure(path) as axes:
+    with figure(path) as axes:
         for arm in arms:
             if decides_by_budget(arm):
                 thresholds = [fit_threshold(arm.held_out, budget) for budget in BUDGETS]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,7 +18,8 @@ from evaluation.datasets.labelled import LabelledSet
 from evaluation.diagnosis import Diagnosis, diagnose
 from evaluation.findings import CHOSEN, findings
 from evaluation.plots import plot_set
-from evaluation.tables import arm_rows, unit_table, write_table
+from evaluation.tables import arm_rows, unit_table
+from faultline.reporting import plain, write_table
 
 SHOWN_UNREADABLE: Final = 5
 TEMPLATES: Final = Environment(
@@ -53,7 +53,7 @@ def write_report(
         "missing": list(missing),
         "sets": [{**asdict(section), "rows": section.rows} for section in sections],
     }
-    (folder / "facts.json").write_text(json.dumps(_plain(facts), indent=2, default=str))
+    (folder / "facts.json").write_text(json.dumps(plain(facts), indent=2, default=str))
     page = TEMPLATES.get_template("report.html.j2")
     (folder / "report.html").write_text(
         page.render(sections=sections, facts=facts, chosen=CHOSEN, arms=_legend(results)), encoding="utf-8"
@@ -106,12 +106,3 @@ def fingerprint(labelled: LabelledSet) -> str:
     for unit in labelled.units:
         digest.update(f"{unit.key} {unit.label} {unit.split}\n".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:12]
-
-
-def _plain(value: Any) -> Any:
-    """Replace NaN, which JSON has no word for, by null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from evaluation.comparison import ArmResult, SetResult
 from evaluation.datasets.labelled import UnitKind
+from faultline.reporting import inert
 
 
 def arm_rows(result: SetResult) -> list[dict[str, Any]]:
@@ -65,17 +64,3 @@ def unit_table(result: SetResult) -> pd.DataFrame:
     for arm in result.arms:
         columns |= {f"score:{arm.name}": arm.scores, f"p:{arm.name}": arm.p_values, f"abnormal:{arm.name}": arm.flags}
     return pd.DataFrame(columns)
-
-
-def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
-    """Write a table as Parquet and as CSV."""
-    table.to_parquet(folder / f"{name}.parquet", index=False)
-    rounded = table.select_dtypes("float").columns
-    table.assign(**{column: np.round(table[column].astype(float), 6) for column in rounded}).to_csv(
-        folder / f"{name}.csv", index=False
-    )
-
-
-def inert(text: str) -> str:
-    """Keep a spreadsheet from running log text as a formula (OWASP: CSV injection)."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -10,8 +10,7 @@ from typing import Final
 
 import httpx
 
-from chaos.recorder import counts
-from chaos.records import SIDES
+from chaos.records import SIDES, counts
 from faultline.alerts import FiringAlert, firing_alerts
 from faultline.config import Environ, Ports
 from faultline.settings import aware_time, read, read_float

@@ -18,7 +18,7 @@ from evaluation.datasets.service_windows import WINDOW
 from spark.models.base import Vector
 from spark.models.features import Fact
 from spark.models.payloads import ScoredLines
-from spark.models.severity import ROUTINE_WEIGHT, severity_weight
+from spark.models.severity import ROUTINE_WEIGHT, severity_weight, severity_weights
 from spark.models.structured import Profile, score
 from spark.models.structured_training import FOLDS
 from spark.models.templates import template_id
@@ -107,7 +107,7 @@ def _reads_like_routine(space: Space) -> npt.NDArray[np.bool_]:
     texts = [space.templates[code] for code in able]
     leans = space.corpus.leans(texts).tolist()
     routine = np.zeros(len(space.templates), bool)
-    routine[able] = [severity_weight(text, lean) == ROUTINE_WEIGHT for text, lean in zip(texts, leans, strict=True)]
+    routine[able] = [weight == ROUTINE_WEIGHT for weight in severity_weights(texts, leans)]
     return routine
 
 

@@ -16,7 +16,7 @@ from spark.models.base import Detector, Vector
 from spark.models.detectors.autoencoder import Autoencoder
 from spark.models.detectors.mahalanobis import Mahalanobis
 from spark.models.detectors.nearest import NearestTemplate
-from spark.models.severity import severity_weight
+from spark.models.severity import severity_weights
 
 
 class Prior(Enum):
@@ -62,7 +62,7 @@ class TemplateScorer:
         if self._prior is Prior.NONE:
             return np.ones(len(texts), np.float32)
         leans = units.corpus.leans(texts).tolist() if self._prior is Prior.TONE else [1.0] * len(texts)
-        return np.array([severity_weight(text, lean) for text, lean in zip(texts, leans, strict=True)], np.float32)
+        return np.array(severity_weights(texts, leans), np.float32)
 
 
 def _embed(units: Units, texts: list[str], space: str) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

@@ -19,7 +19,7 @@ from spark.models.calibration import POOLED
 from spark.models.detectors.nearest import NearestTemplate
 from spark.models.embedder import Embedder
 from spark.models.lexical import LexicalEmbedder
-from spark.models.severity import ROUTINE_WEIGHT, severity_weight
+from spark.models.severity import ROUTINE_WEIGHT, severity_weights
 from spark.models.templates import TemplateTree, generalise, template_id
 from spark.models.threshold import ConformalThreshold
 from spark.models.tone import TextEmbedder, Tone
@@ -62,7 +62,7 @@ class Arm:
     def weights(self, templates: Sequence[str], x: Matrix) -> list[float]:
         """Return the prior weight of new templates, [n], with their embeddings x float32 [n, d]."""
         leans = [1.0] * len(templates) if self.tone is None else self.tone.lean(x).tolist()
-        return [severity_weight(template, lean) for template, lean in zip(templates, leans, strict=True)]
+        return severity_weights(templates, leans)
 
     def threshold(self, source_type: str) -> ConformalThreshold:
         """Return the threshold of a source type, or the pooled one."""

@@ -7,6 +7,7 @@ WARN that reads more like a service at work than like trouble (see tone.py) is n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from faultline.records import Severity
@@ -19,6 +20,11 @@ _SEVERE: Final = frozenset(
 )
 # What a service itself marks as out of the ordinary is never routine, however it is worded.
 _MARKED: Final = frozenset({Severity.WARN.value, *(status_token(str(code)) for code in range(400, 500))})
+
+
+def severity_weights(templates: Sequence[str], leans: Sequence[float]) -> list[float]:
+    """Return severity_weight of each template with its lean, [n]."""
+    return [severity_weight(template, lean) for template, lean in zip(templates, leans, strict=True)]
 
 
 def severity_weight(template: str, lean: float = 1.0) -> float:

@@ -84,6 +84,6 @@ def test_what_our_own_detectors_say_is_no_trace() -> None:
 def test_without_normal_time_nothing_is_called_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "abnormal_lines", lambda environ, injection: ("payments: ERROR gone",))
     with prometheus({SIGNALS["error_ratio"]: ["1"]}) as port:
-        found = evidence.collect(at(port), INJECTION, [], {})
+        found = evidence.collect(at(port), INJECTION, None)
     assert (found.number, found.during, found.traces) == (3, {"error_ratio": 1.0}, ())
     assert found.lines == ("payments: ERROR gone",)

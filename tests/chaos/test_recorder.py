@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chaos.recorder import AlertLog, Recorder, counts
-from chaos.records import AlertSpan, read_records
+from chaos.recorder import AlertLog, Recorder
+from chaos.records import AlertSpan, counts, read_records
 from faultline.alerts import FiringAlert
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
