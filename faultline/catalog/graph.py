@@ -1,0 +1,81 @@
+"""Who depends on whom: edges that the catalog declares, and edges learned from requests, marked as such."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from faultline.catalog.entities import Catalog
+
+MAX_HOPS: Final = 4  # an error that comes through more services than that is rare, and the walk stays short
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`source` depends on `target`; `requests` shows how often that was seen, 0 for a declared edge."""
+
+    source: str
+    target: str
+    requests: int = 0
+
+    @property
+    def learned(self) -> bool:
+        """True when no catalog declares it."""
+        return self.requests > 0
+
+
+class DependencyGraph:
+    """Edges between names of the logs; cycles are fine."""
+
+    def __init__(self, edges: Iterable[Edge]) -> None:
+        """Take the edges; of two for one pair the declared one stays."""
+        self.edges: dict[tuple[str, str], Edge] = {}
+        self._below: dict[str, list[str]] = defaultdict(list)
+        self._above: dict[str, list[str]] = defaultdict(list)
+        for edge in sorted(edges, key=lambda edge: (edge.source, edge.target, edge.learned)):
+            if edge.source != edge.target and (edge.source, edge.target) not in self.edges:
+                self.edges[edge.source, edge.target] = edge
+                self._below[edge.source].append(edge.target)
+                self._above[edge.target].append(edge.source)
+
+    @classmethod
+    def of(cls, catalog: Catalog, learned: Iterable[Edge] = ()) -> Self:
+        """Return the graph of a catalog, by each entity's own name, and of what was learned beside it."""
+        own = {ref: entity.name for ref, entity in catalog.entities.items()}
+        declared = [Edge(entity.name, own[ref]) for entity in catalog.entities.values() for ref in entity.depends_on]
+        return cls([*declared, *learned])
+
+    def dependencies(self, name: str) -> dict[str, int]:
+        """Return what a service depends on, directly or not, with the number of hops, at most MAX_HOPS."""
+        return _walk(name, self._below)
+
+    def dependents(self, name: str) -> dict[str, int]:
+        """Return what depends on a service, directly or not, with the number of hops, at most MAX_HOPS."""
+        return _walk(name, self._above)
+
+    def is_learned(self, source: str, target: str) -> bool:
+        """Return whether an edge was learned; raises KeyError when there is none."""
+        return self.edges[source, target].learned
+
+    def related(self, one: str, other: str, hops: int) -> bool:
+        """Return whether two services are the same, or one depends on the other within so many hops."""
+        return (
+            one == other
+            or min(self.dependencies(one).get(other, MAX_HOPS + 1), self.dependents(one).get(other, MAX_HOPS + 1))
+            <= hops
+        )
+
+
+def _walk(start: str, neighbours: Mapping[str, list[str]]) -> dict[str, int]:
+    found, queue = {start: 0}, deque([start])
+    while queue:
+        name = queue.popleft()
+        if found[name] < MAX_HOPS:
+            for other in neighbours.get(name, ()):
+                if other not in found:
+                    found[other] = found[name] + 1
+                    queue.append(other)
+    del found[start]
+    return found
