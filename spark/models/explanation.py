@@ -17,14 +17,14 @@ def explain(service: str, lines: Sequence[EvidenceLine], moved: Sequence[Deviati
         [f'says "{lines[0].body[:QUOTED_CHARS]}", nearest normal line: "{lines[0].nearest_template}"'] if lines else []
     )
     if moved:
-        parts.append("; ".join(_describe(deviation) for deviation in moved[:SHOWN]))
+        parts.append("; ".join(describe_deviation(deviation) for deviation in moved[:SHOWN]))
     return f"{service}: {'; '.join(parts)}"
 
 
-def _describe(moved: Deviation) -> str:
+def describe_deviation(moved: Deviation) -> str:
     """Return a moved feature as a person says it.
 
-    >>> _describe(Deviation(feature="lines/5s", value=0.0, usual=25.0, deviation=-13.0))
+    >>> describe_deviation(Deviation(feature="lines/5s", value=0.0, usual=25.0, deviation=-13.0))
     'lines in 5s 0 instead of 25'
     """
     if moved.feature.startswith('lines "'):  # the text of a template, which may hold anything
