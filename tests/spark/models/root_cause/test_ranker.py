@@ -26,9 +26,9 @@ def loud_callers(cause: str, loud: str) -> LabelledCandidates:
 
 
 PAST = [
+    loud_callers("payments", "inventory"),
+    loud_callers("orders", "payments"),
     loud_callers("payments", "orders"),
-    loud_callers("orders", "storefront"),
-    loud_callers("inventory", "orders"),
 ] * 3
 
 
