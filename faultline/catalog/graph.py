@@ -34,11 +34,14 @@ class DependencyGraph:
         self.edges: dict[tuple[str, str], Edge] = {}
         self._below: dict[str, list[str]] = defaultdict(list)
         self._above: dict[str, list[str]] = defaultdict(list)
+        self._around: dict[str, list[str]] = defaultdict(list)
         for edge in sorted(edges, key=lambda edge: (edge.source, edge.target, edge.learned)):
             if edge.source != edge.target and (edge.source, edge.target) not in self.edges:
                 self.edges[edge.source, edge.target] = edge
                 self._below[edge.source].append(edge.target)
                 self._above[edge.target].append(edge.source)
+                self._around[edge.source].append(edge.target)
+                self._around[edge.target].append(edge.source)
 
     @classmethod
     def of(cls, catalog: Catalog, learned: Iterable[Edge] = ()) -> Self:
@@ -59,20 +62,20 @@ class DependencyGraph:
         """Return whether an edge was learned; raises KeyError when there is none."""
         return self.edges[source, target].learned
 
-    def related(self, one: str, other: str, hops: int) -> bool:
-        """Return whether two services are the same, or one depends on the other within so many hops."""
-        return (
-            one == other
-            or min(self.dependencies(one).get(other, MAX_HOPS + 1), self.dependents(one).get(other, MAX_HOPS + 1))
-            <= hops
-        )
+    def knows(self, name: str) -> bool:
+        """Return whether a service has any edge."""
+        return name in self._below or name in self._above
+
+    def near(self, one: str, other: str, hops: int) -> bool:
+        """Return whether at most so many edges lie between two services, in whatever direction."""
+        return other in _walk(one, self._around, hops) or one == other
 
 
-def _walk(start: str, neighbours: Mapping[str, list[str]]) -> dict[str, int]:
+def _walk(start: str, neighbours: Mapping[str, list[str]], hops: int = MAX_HOPS) -> dict[str, int]:
     found, queue = {start: 0}, deque([start])
     while queue:
         name = queue.popleft()
-        if found[name] < MAX_HOPS:
+        if found[name] < hops:
             for other in neighbours.get(name, ()):
                 if other not in found:
                     found[other] = found[name] + 1

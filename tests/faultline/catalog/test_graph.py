@@ -39,9 +39,15 @@ def test_catalog_and_learned_edges_are_one_graph() -> None:
     assert graph.dependencies("nginx") == {"A": 1, "B": 2}
 
 
-def test_related_is_symmetric() -> None:
-    assert CHAIN.related("storefront", "payments", 2)
-    assert CHAIN.related("payments", "storefront", 2)
-    assert not CHAIN.related("payments", "storefront", 1)
-    assert not CHAIN.related("payments", "inventory", 2)
-    assert CHAIN.related("x", "x", 0)
+def test_near_counts_edges_in_either_direction() -> None:
+    assert CHAIN.near("storefront", "payments", 2)
+    assert CHAIN.near("payments", "inventory", 2)
+    assert not CHAIN.near("payments", "storefront", 1)
+    assert CHAIN.near("never seen", "never seen", 0)
+    assert not CHAIN.near("never seen", "orders", 4)
+
+
+def test_graph_knows_who_has_an_edge() -> None:
+    assert CHAIN.knows("storefront")
+    assert CHAIN.knows("inventory")
+    assert not CHAIN.knows("never seen")
