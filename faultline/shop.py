@@ -12,6 +12,12 @@ from typing import Final
 from faultline.config import Paths
 from faultline.settings import one_of, read
 
+SERVICES: Final = {  # each with a SQLite file of its own
+    "storefront": "Storefront: catalogue, search, carts and checkout, as the customers see them",
+    "orders": "Takes an order through reservation and payment, and stores what became of it",
+    "payments": "Charges a card once per order, through an acquirer that is sometimes slow",
+    "inventory": "Stock levels, reservations keyed by order, and deliveries that fill up what runs low",
+}
 CALLS: Final = (("storefront", "orders"), ("orders", "payments"), ("orders", "inventory"))  # caller, callee
 CALLEES: Final = frozenset(callee for _, callee in CALLS)
 TOKEN_BYTES: Final = 32

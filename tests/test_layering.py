@@ -29,6 +29,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *("faultline", "spark.models", "spark.streams", "spark.progress", "spark.lifetime", "spark.champion"),
         *("spark.labelling", "evaluation"),
     ),
+    "spark.generate_cmdb": ("faultline",),
     "spark.labelling": ("faultline", "spark.models", "spark.streams", "evaluation"),
     "feeder": ("faultline", "feeder"),
     "evaluation": ("faultline", "spark.models", "feeder", "evaluation"),

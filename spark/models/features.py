@@ -87,6 +87,15 @@ Key = tuple[str, int, str]
 UNKNOWN_TEMPLATE: Final = "template:unknown"
 _LEVELS: Final = {Severity.WARN: "level:WARN", Severity.ERROR: "level:ERROR", Severity.FATAL: "level:ERROR"}
 _MAX_SERIES: Final = 64  # of a metrics page, by name; bounds the facts of one record
+# What a line may call the time its work took, in seconds: OpenTelemetry's name, then usual ones.
+_DURATIONS: Final = {
+    "http.server.request.duration_seconds": 1.0,
+    "duration_seconds": 1.0,
+    "duration_ms": 0.001,
+    "elapsed_seconds": 1.0,
+    "elapsed_ms": 0.001,
+    "latency_ms": 0.001,
+}
 MAX_KEY_CHARS: Final = 256  # as a trace id may have; bounds the state that sessions take
 
 
@@ -174,6 +183,20 @@ def session_keys(events: Sequence[Event], pattern: str = "") -> list[str]:
     texts = [None if key else event.body[:MAX_TEXT_CHARS] for key, event in zip(own, events, strict=True)]
     found = pc.struct_field(pc.extract_regex(pa.array(texts, pa.string()), pattern=pattern), "key").to_pylist()
     return [key or (in_text or "")[:MAX_KEY_CHARS] for key, in_text in zip(own, found, strict=True)]
+
+
+def event_duration(event: Event) -> float | None:
+    """Return how long the work took that a line ends, in seconds; None when it does not say."""
+    for name, factor in _DURATIONS.items():
+        value = event.measures.get(name)
+        if value is not None and math.isfinite(value) and value >= 0:
+            return value * factor
+    return None
+
+
+def event_operation(event: Event) -> str:
+    """Return which operation of its service a line belongs to, empty when it does not say."""
+    return event.attributes.get("http.route", "")[:MAX_KEY_CHARS]
 
 
 def _own_key(event: Event) -> str:

@@ -18,7 +18,9 @@ from spark.models.features import (
     MAX_TEXT_CHARS,
     PROTECTED_PREFIX,
     Fact,
+    event_duration,
     event_facts,
+    event_operation,
     event_second,
     event_text,
     merge_facts,
@@ -222,3 +224,27 @@ def test_the_key_of_a_session_is_an_id_or_in_the_text(event: MakeEvent, fields: 
 def test_without_a_pattern_only_ids_tie_lines_together(event: MakeEvent) -> None:
     assert session_keys([event(body="blk_1"), event(trace_id="7f"), event()]) == ["", "7f", ""]
     assert session_keys([], BLOCK) == []
+
+
+@pytest.mark.parametrize(
+    ("measures", "seconds"),
+    [
+        ({"duration_ms": 250.0}, 0.25),
+        ({"http.server.request.duration_seconds": 0.5, "duration_ms": 9.0}, 0.5),
+        ({"latency_ms": 0.0}, 0.0),
+        ({"duration_ms": math.nan}, None),
+        ({"duration_ms": -1.0}, None),
+        ({"duration_ms": math.inf, "elapsed_ms": 4.0}, 0.004),
+        ({"size_bytes": 3.0}, None),
+    ],
+)
+def test_duration_is_in_seconds_whatever_it_is_called(
+    event: MakeEvent, measures: dict[str, float], seconds: float | None
+) -> None:
+    assert event_duration(event(measures=measures)) == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_operation_is_the_route_and_bounded(event: MakeEvent) -> None:
+    assert event_operation(event(attributes={"http.route": "/orders/{id}"})) == "/orders/{id}"
+    assert event_operation(event(attributes={})) == ""
+    assert len(event_operation(event(attributes={"http.route": "/" * 9999}))) == MAX_KEY_CHARS
