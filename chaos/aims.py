@@ -12,8 +12,8 @@ from chaos.comparison import ALL, OURS, Figures, Pair, kinds_of
 from chaos.misses import leaves_trace
 from chaos.quiet import NormalTime
 from chaos.records import SIDES, Evidence
-from chaos.statistics import Estimate, median, share
 from chaos.timings import Reaction
+from faultline.statistics import Estimate, median, share
 
 # The numbers of the issue this experiment was written for; they were set before the first run.
 DETECTED_SHARE: Final = 0.95

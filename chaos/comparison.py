@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from chaos.records import SIDES
-from chaos.statistics import Estimate, clustered_median, median, share
 from chaos.timings import Reaction
+from faultline.statistics import Estimate, clustered_median, median, share
 
 OURS: Final = SIDES[0]
 ALL: Final = "all"  # kind of the rows over every fault

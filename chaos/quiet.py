@@ -11,8 +11,8 @@ from typing import Final
 from chaos.comparison import kinds_of
 from chaos.records import SIDES, AlertSpan
 from chaos.results import Results
-from chaos.statistics import Estimate, rate, share, times
 from chaos.timings import Reaction, false_alarms, hours_of, seconds_between, strays
+from faultline.statistics import Estimate, rate, share, times
 
 HOURS_A_DAY: Final = 24
 

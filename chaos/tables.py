@@ -13,8 +13,8 @@ from msgspec import to_builtins
 from chaos.quiet import named_alerts
 from chaos.records import Injection
 from chaos.results import Results
-from chaos.statistics import Estimate
 from chaos.timings import Reaction, attribute, is_counted
+from faultline.statistics import Estimate
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -21,6 +21,7 @@ class LabelledIncident:
     causes: frozenset[str]  # names of candidates that are right: the service, or the change that broke it
     situation: Situation
     at: datetime
+    errors: Mapping[str, int] = field(default_factory=dict)  # lines at ERROR and above of each service
 
     @cached_property
     def candidates(self) -> Candidates:

@@ -38,7 +38,8 @@ NODE: Final = "Node"  # columns about the machine under a pod, the same for all 
 SAMPLE_SPREAD: Final = 0.02
 TWICE: Final = frozenset({"CpuUsage(m)", "MemoryUsage(Mi)"})  # there as rates, too
 _POD: Final = re.compile(r"^(?P<service>.+?)-[0-9a-f]{6,10}-[0-9a-z]{5}$")
-_LINE: Final = re.compile(r"^\S+ +[A-Z]+ +(?P<place>\S+)")
+_LINE: Final = re.compile(r"^\S+ +(?P<level>[A-Z]+) +(?P<place>\S+)")
+_ERRORS: Final = frozenset({"ERROR", "FATAL"})
 _NO_SERIES: Final = frozenset({"Time", "TimeStamp", "PodName"})
 
 
@@ -48,6 +49,7 @@ class _Window:
 
     lines: list[FlowLine] = field(default_factory=list)
     durations: dict[Series, list[float]] = field(default_factory=lambda: defaultdict(list))
+    errors: Counter[str] = field(default_factory=Counter)
 
     @property
     def middle_durations(self) -> dict[Series, float]:
@@ -74,6 +76,7 @@ class _Background:
 
     counts: Mapping[int, Counts]
     durations: Mapping[int, Mapping[Series, float]]
+    errors: Mapping[int, Mapping[str, int]]
     samples: Mapping[Series, Sequence[tuple[datetime, float]]]
     graph: DependencyGraph
 
@@ -88,6 +91,7 @@ def load(folder: Path) -> IncidentSet:
     background = _Background(
         {number: count_steps(window.lines) for number, window in windows.items()},
         {number: window.middle_durations for number, window in windows.items()},
+        {number: window.errors for number, window in windows.items()},
         _read_samples(folder / "metrics.csv.gz"),
         DependencyGraph(Edge(source, target, requests) for (source, target), requests in edges.items()),
     )
@@ -132,7 +136,8 @@ def _read_windows(folder: Path, window_of: Mapping[str, int]) -> tuple[dict[int,
         window.durations[Series(service, f"duration of {row['OperationName']}")].append(
             _float(folder / "traces.csv.gz", line, row["Duration"])
         )
-    for number, line_of in _read_lines(folder / "logs.csv.gz", window_of):
+    for number, line_of, is_error in _read_lines(folder / "logs.csv.gz", window_of):
+        windows[number].errors[line_of.service_name] += is_error
         if (number, line_of.request) in known:  # a span cut off at the edge of what was recorded has no begin
             windows[number].lines.append(line_of)
     edges = Counter(
@@ -141,24 +146,22 @@ def _read_windows(folder: Path, window_of: Mapping[str, int]) -> tuple[dict[int,
     return windows, edges
 
 
-def _read_lines(path: Path, window_of: Mapping[str, int]) -> Iterator[tuple[int, FlowLine]]:
+def _read_lines(path: Path, window_of: Mapping[str, int]) -> Iterator[tuple[int, FlowLine, bool]]:
     for _, row in read_table(path, ("window", "Timestamp", "PodName", "TraceID", "SpanID", "Log")):
         number, service = _number(row["window"], window_of), _service(row["PodName"])
-        place = _place(row["Log"])
-        if number is not None and service is not None and place:
+        found = _LINE.match(_text(row["Log"]))
+        if number is not None and service is not None and found:
             request = f"{row['TraceID']} {row['SpanID']} {service}"
             moment = datetime.fromisoformat(row["Timestamp"][:26].rstrip("Z")).replace(tzinfo=UTC).timestamp()
-            yield number, FlowLine(service, request, moment, place, "")
+            yield number, FlowLine(service, request, moment, found["place"], ""), found["level"] in _ERRORS
 
 
-def _place(log: str) -> str:
-    """Return the place in the code that wrote a line, its template here; empty for what is no such line."""
+def _text(log: str) -> str:
+    """Return the line within a container's log line, empty when it is none; the place in the code is its template."""
     try:
-        text = str(msgspec.json.decode(log)["log"])
+        return str(msgspec.json.decode(log)["log"])
     except (msgspec.DecodeError, KeyError, TypeError):
         return ""
-    found = _LINE.match(text)
-    return found["place"] if found else ""
 
 
 def _number(window: str, window_of: Mapping[str, int]) -> int | None:
@@ -199,6 +202,7 @@ def _incident(fault: _Fault, background: _Background) -> LabelledIncident:
         causes=frozenset({fault.service}),
         situation=Situation(symptoms, background.graph),
         at=fault.start,
+        errors={name: count for name, count in background.errors.get(fault.number, {}).items() if count},
     )
 
 

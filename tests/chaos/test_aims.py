@@ -8,8 +8,8 @@ from chaos.aims import Verdict, aims, detection_aim, distractor_aim, false_alarm
 from chaos.comparison import pairs, side_figures
 from chaos.quiet import NormalTime
 from chaos.records import AlertSpan, Evidence, Injection
-from chaos.statistics import rate, times
 from chaos.timings import Reaction, reactions
+from faultline.statistics import rate, times
 from tests.chaos.runs import injection, span
 
 NO_TRACE = Evidence(number=1, during={}, before={})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.statistics import clustered_median, median, rate, share, times
+from faultline.statistics import clustered_median, median, rate, share, times
 
 
 def test_a_median_lies_within_its_interval_and_is_the_same_again() -> None:

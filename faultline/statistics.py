@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy.stats import binomtest, bootstrap, chi2
@@ -46,31 +46,46 @@ def clustered_median(values: Sequence[float], clusters: Sequence[Hashable], seed
     `clusters`: for each value what it was measured on. Repeats of one kind of fault are alike, so that resampling them
     one by one would promise more than a handful of kinds can tell of the next kind (Davison and Hinkley, 1997, 3.8).
     """
+    return _clustered(values, clusters, seed, np.median)
+
+
+def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable], seed: int) -> Estimate:
+    """Return the mean over all values, its interval as in `clustered_median`.
+
+    >>> clustered_mean([0.0, 1.0, 1.0, 1.0], "aabb", seed=7)
+    Estimate(value=0.75, low=0.5, high=1.0, count=4)
+    """
+    return _clustered(values, clusters, seed, np.mean)
+
+
+def _clustered(
+    values: Sequence[float], clusters: Sequence[Hashable], seed: int, statistic: Callable[..., Any]
+) -> Estimate:
     if not len(values):
         return NOTHING
-    middle = float(np.median(values))
+    middle = float(statistic(values))
     members: dict[Hashable, list[float]] = defaultdict(list)
     for value, cluster in zip(values, clusters, strict=True):
         members[cluster].append(value)
     groups = [np.asarray(members[cluster]) for cluster in members]
     if len(groups) == 1:
         return Estimate(middle, nan, nan, len(values))
-    low, high = _resampled(groups, seed)
+    low, high = _resampled(groups, seed, statistic)
     return Estimate(middle, low, high, len(values))
 
 
-def _resampled(groups: Sequence[np.ndarray], seed: int) -> tuple[float, float]:
+def _resampled(groups: Sequence[np.ndarray], seed: int, statistic: Callable[..., Any]) -> tuple[float, float]:
     everything = np.concatenate(groups)
     if np.ptp(everything) == 0:  # scipy warns of an interval without width
         return float(everything[0]), float(everything[0])
 
-    def middle(drawn: np.ndarray) -> float:
-        return float(np.median(np.concatenate([groups[index] for index in drawn])))
+    def of_drawn(drawn: np.ndarray) -> float:
+        return float(statistic(np.concatenate([groups[index] for index in drawn])))
 
     alone = len(everything) == len(groups)  # clusters of one: the same draws, a hundred times faster at once
     found = bootstrap(
         (everything if alone else np.arange(len(groups)),),
-        np.median if alone else middle,
+        statistic if alone else of_drawn,
         n_resamples=RESAMPLES,
         confidence_level=CONFIDENCE,
         method="percentile",
