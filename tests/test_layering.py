@@ -27,9 +27,11 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "spark.lifetime": ("faultline", "spark.models", "spark.streams"),
     "spark.jobs": (
         *("faultline", "spark.models", "spark.streams", "spark.progress", "spark.lifetime", "spark.champion"),
-        *("spark.labelling", "evaluation"),
+        *("spark.labelling", "spark.requests", "spark.recording", "evaluation"),
     ),
     "spark.generate_cmdb": ("faultline",),
+    "spark.requests": ("faultline", "spark.models"),
+    "spark.recording": ("faultline", "spark.models", "spark.streams", "spark.requests"),
     "spark.labelling": ("faultline", "spark.models", "spark.streams", "evaluation"),
     "feeder": ("faultline", "feeder"),
     "evaluation": ("faultline", "spark.models", "feeder", "evaluation"),

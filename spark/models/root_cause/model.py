@@ -1,0 +1,56 @@
+"""The root-cause part of a model: usual steps, learned calls, and the ranker's weights; JSON beside the other parts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from faultline.catalog.graph import Edge
+from faultline.errors import ArtifactError
+from spark.models.features import FEATURES_VERSION
+from spark.models.parts import read_part
+from spark.models.root_cause.flow import FlowProfile
+from spark.models.root_cause.ranker import Ranker
+
+FOLDER: Final = "root_cause"
+FILE: Final = "usual.json"
+
+
+@dataclass(frozen=True)
+class RootCauseModel:
+    """What normal time taught of requests, and what past incidents taught of causes."""
+
+    flow: FlowProfile
+    edges: tuple[Edge, ...]
+    ranker: Ranker
+
+    def save(self, folder: Path) -> None:
+        """Write the part below a model's folder."""
+        part = folder / FOLDER
+        part.mkdir(parents=True, exist_ok=True)
+        state = {
+            "features": FEATURES_VERSION,
+            "flow": self.flow.to_json(),
+            "edges": [[edge.source, edge.target, edge.requests] for edge in self.edges],
+        }
+        (part / FILE).write_text(json.dumps(state, sort_keys=True))
+        self.ranker.save(part)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self | None:
+        """Read the part of a model's folder, None when it has none; raises ArtifactError when it is unusable."""
+        path = folder / FOLDER / FILE
+        state = read_part(path)
+        if state is None:
+            return None
+        try:
+            edges = tuple(Edge(str(source), str(target), int(requests)) for source, target, requests in state["edges"])
+            return cls(FlowProfile.from_json(state["flow"]), edges, Ranker.load(path.parent))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{path}: {error!r}, expected flow and edges; train again") from error
+
+    def with_ranker(self, ranker: Ranker) -> Self:
+        """Return the part with other weights: what verdicts change."""
+        return type(self)(self.flow, self.edges, ranker)

@@ -1,0 +1,39 @@
+"""Steps over requests, DataFrame in, DataFrame out: which line follows which, and who calls whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from spark.models import scoring
+from spark.models.root_cause.counting import REQUEST_SCHEMA, STEP_SCHEMA, request_batch, step_batch
+
+
+def read_requests(raw: DataFrame, model: Path, pattern: str) -> DataFrame:
+    """Return a row for every line that belongs to a request, with a model's templates; others are left out."""
+    folder = str(model)
+
+    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        loaded = scoring.load_model(folder)
+        for batch in batches:
+            yield request_batch(scoring.scored_lines(loaded, batch), pattern)
+
+    return raw.mapInArrow(read, from_arrow_schema(REQUEST_SCHEMA))
+
+
+def count_steps(requests: DataFrame) -> DataFrame:
+    """Count the steps of whole requests by service and time."""
+
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield step_batch(batch.column("rows").to_pylist())
+
+    whole = requests.groupBy("request").agg(F.collect_list(F.struct(*REQUEST_SCHEMA.names)).alias("rows"))
+    counted = whole.select("rows").mapInArrow(count, from_arrow_schema(STEP_SCHEMA))
+    keys = [name for name in STEP_SCHEMA.names if name != "taken"]
+    return counted.groupBy(*keys).agg(F.sum("taken").alias("taken"))
