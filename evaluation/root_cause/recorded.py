@@ -1,0 +1,178 @@
+"""Our own incidents: a run of `./run chaos` and what was recorded of it.
+
+What is ranked is the incident that the pipeline opened, with what it knew some seconds later. The injector's journal
+gives the label, and says which incident is asked about; it gives no evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from evaluation.root_cause.incidents import IncidentSet, LabelledIncident
+from faultline.catalog.entities import Catalog, Entity
+from faultline.catalog.graph import DependencyGraph
+from faultline.errors import ConfigError
+from faultline.records import Event
+from spark.models.root_cause.counting import BUCKET_SECONDS, windows_of
+from spark.models.root_cause.flow import Counts, FlowProfile
+from spark.models.root_cause.grouping import Grouping
+from spark.models.root_cause.recording import Recording
+from spark.models.root_cause.situation import Change, Situation
+from spark.models.root_cause.symptoms import Symptom, flow_symptom
+
+NAME: Final = "shop"
+AFTER: Final = timedelta(seconds=15)  # the incident was opened: what an operator who was paged reads first
+LATE: Final = timedelta(seconds=60)  # after the fault's end: what begins later is another incident
+WINDOW_SECONDS: Final = 30  # of normal time, for the shares of steps
+LOOK_BACK: Final = timedelta(minutes=30)  # for changes
+
+
+class _Injection(msgspec.Struct):
+    """What of the injector's journal is the label."""
+
+    number: int
+    kind: str
+    target: str
+    benign: bool
+    start: datetime
+    end: datetime
+
+
+class _Normal(msgspec.Struct):
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Run:
+    """A chaos run as recorded."""
+
+    recording: Recording
+    injections: Sequence[_Injection]
+    normal: Sequence[_Normal]
+    catalog: Catalog
+
+
+def read_run(folder: Path, recording: Path, catalog: Catalog) -> Run:
+    """Read a run's journal and its recording; raises ConfigError when one of them is not there or not readable."""
+    injections = _read(folder / "injections.jsonl", _Injection)
+    return Run(Recording.read(recording), injections, _read(folder / "normal.jsonl", _Normal), catalog)
+
+
+def recorded_incidents(run: Run, after: timedelta = AFTER) -> IncidentSet:
+    """Return the first incident of each fault, as known `after` it was opened; faults that opened none are notes."""
+    flow = FlowProfile.fit(list(_normal_windows(run)))
+    graph = DependencyGraph.of(run.catalog, run.recording.edges)
+    found, notes = [], []
+    faults = [injection for injection in run.injections if not injection.benign]
+    for injection in faults:
+        incident = _incident(run, injection, flow, graph, after)
+        if incident is None:
+            notes.append(f"{injection.kind} of {injection.target} ({injection.number}) opened no incident")
+        else:
+            found.append(incident)
+    return IncidentSet(NAME, tuple(found), len(run.catalog.candidates()), notes)
+
+
+def _normal_windows(run: Run) -> Iterator[Counts]:
+    for normal in run.normal:
+        yield from windows_of(_between(run.recording.steps, normal.start, normal.end), WINDOW_SECONDS)
+
+
+def _between(buckets: Mapping[int, Counts], start: datetime, end: datetime) -> dict[int, Counts]:
+    """Return the buckets that lie between two times as a whole."""
+    first, last = start.timestamp(), end.timestamp() - BUCKET_SECONDS
+    return {bucket: counts for bucket, counts in buckets.items() if first <= bucket <= last}
+
+
+def _incident(
+    run: Run, injection: _Injection, flow: FlowProfile, graph: DependencyGraph, after: timedelta
+) -> LabelledIncident | None:
+    """Replay the anomalies from the injection on, until some seconds after the first incident was opened."""
+    grouping, opened, until = Grouping(), None, injection.end + LATE
+    for arrived, anomaly in run.recording.anomalies:
+        if arrived < injection.start:
+            continue
+        if arrived > until:
+            break
+        changed = grouping.take(anomaly, graph)
+        if changed and opened is None:
+            opened, until = arrived, arrived + after
+    if opened is None or not grouping.groups:
+        return None
+    group = next(iter(grouping.groups.values()))
+    begin = group.opened_at
+    counts = _sum(_between(run.recording.steps, begin - timedelta(seconds=BUCKET_SECONDS), until))
+    names = run.catalog.by_log_name()
+    situation = Situation(
+        [*group.symptoms, *_flow_symptoms(flow, counts, begin)],
+        graph,
+        names,
+        tuple(_changes(run, begin, until)),
+    )
+    return LabelledIncident(
+        name=f"{NAME} {injection.number}",
+        kind=injection.kind,
+        service=injection.target,
+        causes=frozenset({injection.target, *_changes_of(situation, injection)}),
+        situation=situation,
+        at=opened,
+        errors=_errors(run.recording, begin, until),
+    )
+
+
+def _sum(buckets: Mapping[int, Counts]) -> Counts:
+    total: Counts = Counter()
+    for counts in buckets.values():
+        total.update(counts)
+    return total
+
+
+def _flow_symptoms(flow: FlowProfile, counts: Counts, since: datetime) -> Iterator[Symptom]:
+    yield from (flow_symptom(found, since, {}) for found in flow.deviations(counts).values())
+
+
+def _changes(run: Run, begin: datetime, until: datetime) -> Iterator[Change]:
+    names = run.catalog.by_log_name()
+    for event in run.recording.changes:
+        if begin - LOOK_BACK <= event.timestamp <= until:
+            yield change_of(event, names)
+
+
+def change_of(event: Event, names: Mapping[str, Entity]) -> Change:
+    """Return a change event with the services it names: in its text, or by the pipeline that it is of."""
+    text = event.body
+    words = {word.lower() for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text)}
+    return Change(
+        event.event_id, event.timestamp, text, tuple(sorted({e.name for n, e in names.items() if n.lower() in words}))
+    )
+
+
+def _changes_of(situation: Situation, injection: _Injection) -> Iterator[str]:
+    """Yield the changes that the injection itself made to its target: naming one of them is right, too."""
+    for change in situation.changes:
+        if injection.start <= change.at <= injection.end and injection.target in change.services:
+            yield change.event_id
+
+
+def _errors(recording: Recording, begin: datetime, until: datetime) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for bucket, counts in recording.errors.items():
+        if begin.timestamp() - BUCKET_SECONDS <= bucket <= until.timestamp():
+            total.update(counts)
+    return dict(total)
+
+
+def _read(path: Path, kind: type[msgspec.Struct]) -> list[msgspec.Struct]:
+    try:
+        return [msgspec.json.decode(line, type=kind) for line in path.read_bytes().splitlines() if line.strip()]
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigError("run", str(path), f"a journal of ./run chaos: {error}") from error

@@ -1,0 +1,48 @@
+"""Settings of what is done with incidents; the rest is in config.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from faultline.artifact import CHAMPION
+from faultline.config import Environ, Paths, Topics, kafka_bootstrap
+from faultline.errors import ConfigError
+from faultline.settings import aware_time, read, read_session_pattern
+
+_TIME = "a time with zone, 2026-01-31T12:00:00Z"
+
+
+@dataclass(frozen=True)
+class RecordingConfig:
+    """Settings of the job that keeps what was seen of a stretch of time."""
+
+    bootstrap: str
+    topics: Topics
+    model: Path  # whose templates name the lines
+    session_pattern: str
+    since: datetime
+    until: datetime
+    folder: Path
+
+    @classmethod
+    def from_env(cls, environ: Environ) -> Self:
+        """Read FAULTLINE_RECORD_SINCE (needed), _UNTIL (now), FAULTLINE_RECORDING; raises ConfigError."""
+        paths = Paths.from_env(environ)
+        since = read(environ, "FAULTLINE_RECORD_SINCE", None, aware_time, _TIME)
+        if since is None:
+            raise ConfigError("FAULTLINE_RECORD_SINCE", "", f"{_TIME}: the begin of what is to be kept")
+        until = read(environ, "FAULTLINE_RECORD_UNTIL", None, aware_time, _TIME) or datetime.now(since.tzinfo)
+        if until <= since:
+            raise ConfigError("FAULTLINE_RECORD_UNTIL", until.isoformat(), f"a time after {since.isoformat()}")
+        return cls(
+            bootstrap=kafka_bootstrap(environ),
+            topics=Topics.from_env(environ),
+            model=Path(environ.get("FAULTLINE_MODEL", str(paths.models / CHAMPION))),
+            session_pattern=read_session_pattern(environ, "FAULTLINE_SESSION_PATTERN"),
+            since=since,
+            until=until,
+            folder=Path(environ.get("FAULTLINE_RECORDING", str(paths.datasets / "recording"))),
+        )

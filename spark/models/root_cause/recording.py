@@ -1,0 +1,87 @@
+"""A stretch of time as kept for experiment 3: tables of Parquet, and what can be read from them again."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from faultline.anomalies import AnyAnomaly, read_anomaly
+from faultline.catalog.graph import Edge
+from faultline.errors import ConfigError, DecodeError
+from faultline.records import Event, SourceType
+from spark.models.root_cause.counting import BUCKET_SECONDS, edges_of, steps_by_bucket
+from spark.models.root_cause.flow import Counts
+from spark.models.scoring import decode
+
+CHANGE_TYPES: Final = (SourceType.GITHUB_COMMITS, SourceType.GITHUB_ACTIONS, SourceType.PUBLIC_CLOUD)
+TABLES: Final = ("anomalies", "steps", "parts", "errors", "changes")
+EVENT_SCHEMA: Final = pa.schema(
+    [
+        ("bucket", pa.int64()),
+        ("service_name", pa.string()),
+        ("source_type", pa.string()),
+        ("severity", pa.string()),
+        ("record", pa.binary()),  # of a change, whole
+    ]
+)
+
+
+def event_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return EVENT_SCHEMA rows of an Arrow batch with a column `value`; what cannot be decoded is left out."""
+    values = batch.column("value").to_pylist()
+    rows = []
+    for value, event in zip(values, decode(values), strict=True):
+        if isinstance(event, Event):
+            second = int(event.timestamp.timestamp())
+            kept = value if event.source_type in CHANGE_TYPES else None
+            row = (second - second % BUCKET_SECONDS, event.service_name, event.source_type.value, event.severity.value)
+            rows.append(dict(zip(EVENT_SCHEMA.names, (*row, kept), strict=True)))
+    return pa.RecordBatch.from_pylist(rows, EVENT_SCHEMA)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was seen of a stretch of time."""
+
+    anomalies: tuple[tuple[datetime, AnyAnomaly], ...]  # with the time each reached the broker, in that order
+    steps: dict[int, Counts]  # by bucket of BUCKET_SECONDS
+    edges: tuple[Edge, ...]
+    errors: dict[int, Counter[str]]  # lines of each service at ERROR and above, by bucket
+    changes: tuple[Event, ...]  # in order of time
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a recording; raises ConfigError when a table is missing or not one of a recording."""
+        tables = {name: _read(folder / name) for name in TABLES}
+        try:
+            arrived = sorted(tables["anomalies"].to_pylist(), key=lambda row: row["arrived"])
+            anomalies = tuple((row["arrived"], read_anomaly(row["record"])) for row in arrived)
+            errors: dict[int, Counter[str]] = defaultdict(Counter)
+            for row in tables["errors"].to_pylist():
+                errors[row["bucket"]][row["service_name"]] += row["lines"]
+            changes = (Event.from_bytes(row["record"]) for row in tables["changes"].to_pylist())
+            return cls(
+                anomalies,
+                steps_by_bucket(tables["steps"]),
+                tuple(edges_of(tables["parts"])),
+                dict(errors),
+                tuple(sorted(changes, key=lambda event: event.timestamp)),
+            )
+        except (KeyError, DecodeError) as error:
+            raise ConfigError(
+                "recording", str(folder), f"tables as incident_preprocessing writes them: {error}"
+            ) from error
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        expected = "a folder of Parquet, as ./run spark incident_preprocessing.py writes it"
+        raise ConfigError("recording", str(path), expected) from error
