@@ -53,5 +53,9 @@ def record(logs: DataFrame, anomalies: DataFrame, model: Path, pattern: str) -> 
         "steps": count_steps(requests),
         "parts": requests.select("request", "service_name", "begin", "end"),
         "errors": bad.groupBy("bucket", "service_name").agg(F.count("*").alias("lines")),
+        # While two versions run side by side, the newer one counts.
+        "versions": events.where("version != ''")
+        .groupBy("bucket", "service_name")
+        .agg(F.max("version").alias("version")),
         "changes": events.where(F.col("source_type").isin(*CHANGE_TYPES)).select("record"),
     }

@@ -145,6 +145,18 @@ def _changes(run: Run, begin: datetime, until: datetime) -> Iterator[Change]:
     for event in run.recording.changes:
         if begin - LOOK_BACK <= event.timestamp <= until:
             yield change_of(event, names)
+    last: dict[str, str] = {}
+    for at, service, version in run.recording.versions:
+        if service in last and begin - LOOK_BACK <= at <= until:
+            yield version_change(service, at, last[service], version)
+        last[service] = version
+
+
+def version_change(service: str, at: datetime, before: str, after: str) -> Change:
+    """Return what a service's own word for its version amounts to when it changes."""
+    return Change(
+        f"version {service} {after} {at:%Y%m%dT%H%M%S}", at, f"{service} runs {after}, before {before}", (service,)
+    )
 
 
 def change_of(event: Event, names: Mapping[str, Entity]) -> Change:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -20,13 +21,14 @@ from spark.models.root_cause.flow import Counts
 from spark.models.scoring import decode
 
 CHANGE_TYPES: Final = (SourceType.GITHUB_COMMITS, SourceType.GITHUB_ACTIONS, SourceType.PUBLIC_CLOUD)
-TABLES: Final = ("anomalies", "steps", "parts", "errors", "changes")
+TABLES: Final = ("anomalies", "steps", "parts", "errors", "changes", "versions")
 EVENT_SCHEMA: Final = pa.schema(
     [
         ("bucket", pa.int64()),
         ("service_name", pa.string()),
         ("source_type", pa.string()),
         ("severity", pa.string()),
+        ("version", pa.string()),  # that the service says it runs
         ("record", pa.binary()),  # of a change, whole
     ]
 )
@@ -40,8 +42,10 @@ def event_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
         if isinstance(event, Event):
             second = int(event.timestamp.timestamp())
             kept = value if event.source_type in CHANGE_TYPES else None
-            row = (second - second % BUCKET_SECONDS, event.service_name, event.source_type.value, event.severity.value)
-            rows.append(dict(zip(EVENT_SCHEMA.names, (*row, kept), strict=True)))
+            bucket = second - second % BUCKET_SECONDS
+            version = event.attributes.get("service.version")
+            row = (bucket, event.service_name, event.source_type.value, event.severity.value, version, kept)
+            rows.append(dict(zip(EVENT_SCHEMA.names, row, strict=True)))
     return pa.RecordBatch.from_pylist(rows, EVENT_SCHEMA)
 
 
@@ -54,6 +58,7 @@ class Recording:
     edges: tuple[Edge, ...]
     errors: dict[int, Counter[str]]  # lines of each service at ERROR and above, by bucket
     changes: tuple[Event, ...]  # in order of time
+    versions: tuple[tuple[datetime, str, str], ...]  # since when a service has said that it runs a version, in order
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -72,11 +77,22 @@ class Recording:
                 tuple(edges_of(tables["parts"])),
                 dict(errors),
                 tuple(sorted(changes, key=lambda event: event.timestamp)),
+                tuple(_versions(tables["versions"])),
             )
         except (KeyError, DecodeError) as error:
             raise ConfigError(
                 "recording", str(folder), f"tables as incident_preprocessing writes them: {error}"
             ) from error
+
+
+def _versions(table: pa.Table) -> Iterator[tuple[datetime, str, str]]:
+    """Yield the buckets in which a service first said another version than before."""
+    last: dict[str, str] = {}
+    for row in table.sort_by([("bucket", "ascending"), ("service_name", "ascending")]).to_pylist():
+        service, version = row["service_name"], row["version"]
+        if last.get(service) != version:
+            last[service] = version
+            yield datetime.fromtimestamp(row["bucket"], UTC), service, version
 
 
 def _read(path: Path) -> pa.Table:
