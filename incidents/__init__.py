@@ -1,0 +1,1 @@
+"""Incidents as they happen: groups anomalies, ranks causes, tells Alertmanager, takes verdicts."""

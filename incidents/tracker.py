@@ -1,0 +1,123 @@
+"""One step: anomalies in, incidents with ranked causes out; the store keeps what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from faultline.anomalies import read_anomaly
+from faultline.catalog.entities import Entity
+from faultline.catalog.graph import DependencyGraph
+from faultline.errors import DecodeError
+from faultline.incidents import Incident, IncidentState
+from incidents.store import IncidentStore
+from spark.models.root_cause.diagnosis import Stamp, diagnose
+from spark.models.root_cause.flow import Counts, FlowProfile
+from spark.models.root_cause.grouping import Group
+from spark.models.root_cause.ranker import Ranker
+from spark.models.root_cause.situation import Change, Situation
+from spark.models.root_cause.symptoms import Symptom, flow_symptom
+
+LOOK_BEFORE: Final = timedelta(seconds=5)  # the first anomaly: a request that fails is told of when it ends
+LOOK_EVERY: Final = timedelta(seconds=10)  # at the requests of an open incident: reading them costs
+
+
+class Arrived(NamedTuple):
+    """One record of topic `anomalies`."""
+
+    partition: int
+    offset: int
+    value: bytes
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known beside the anomalies; replaced as a whole when a model or catalog changes."""
+
+    graph: DependencyGraph
+    catalog: dict[str, Entity]
+    ranker: Ranker
+    flow: FlowProfile
+    model_version: str
+
+
+@dataclass
+class Surroundings:
+    """Where a step may look: requests and changes between two times; both empty when nothing answers."""
+
+    steps: Callable[[datetime, datetime], Counts]
+    changes: Callable[[datetime, datetime], Sequence[Change]]
+
+
+@dataclass
+class _Looked:
+    """What the last look at an incident's requests found."""
+
+    at: datetime
+    symptoms: list[Symptom] = field(default_factory=list)
+
+
+class Tracker:
+    """Follows topic `anomalies`; nothing of it is lost with the process but looks, which are taken again."""
+
+    def __init__(self, store: IncidentStore, knowledge: Knowledge, surroundings: Surroundings) -> None:
+        self._store = store
+        self.knowledge = knowledge
+        self._surroundings = surroundings
+        self._grouping = store.grouping()
+        self._offsets = store.offsets()
+        self._looked: dict[str, _Looked] = {}
+        self.unreadable = 0  # records of the topic that are no anomaly, since the start
+
+    @property
+    def offsets(self) -> dict[int, int]:
+        """The next offset to read of each partition."""
+        return dict(self._offsets)
+
+    def step(self, arrived: Sequence[Arrived], now: datetime) -> list[Incident]:
+        """Take records in, resolve what has been quiet, and keep it; return the incidents that changed."""
+        changed: dict[str, Group] = {}
+        for record in arrived:
+            self._offsets[record.partition] = record.offset + 1
+            try:
+                anomaly = read_anomaly(record.value)
+            except DecodeError:
+                self.unreadable += 1
+                continue
+            changed |= {group.incident_id: group for group in self._grouping.take(anomaly, self.knowledge.graph)}
+        changed |= {group.incident_id: group for group in self._grouping.close(now)}
+        changed |= {group.incident_id: group for group in self._due(now)}
+        incidents = [self._diagnose(group, now) for group in changed.values()]
+        if arrived or incidents:
+            self._store.commit(self._grouping, self._offsets, incidents)
+        for group in changed.values():
+            if group.state is not IncidentState.OPEN:
+                self._looked.pop(group.incident_id, None)
+        return incidents
+
+    def _due(self, now: datetime) -> list[Group]:
+        """Return open incidents whose requests have not been looked at for a while."""
+        return [
+            group
+            for group in self._grouping.groups.values()
+            if group.incident_id not in self._looked or now - self._looked[group.incident_id].at >= LOOK_EVERY
+        ]
+
+    def _diagnose(self, group: Group, now: datetime) -> Incident:
+        known, looked = self.knowledge, self._look(group, now)
+        changes = self._surroundings.changes(group.opened_at, now)
+        situation = Situation([*group.symptoms, *looked.symptoms], known.graph, known.catalog, changes)
+        before = self._store.find(group.incident_id)
+        stamp = Stamp(before.version + 1 if before else 1, known.model_version, now)
+        return diagnose(group, situation, known.ranker, stamp)
+
+    def _look(self, group: Group, now: datetime) -> _Looked:
+        looked = self._looked.get(group.incident_id)
+        if looked is None or (group.state is IncidentState.OPEN and now - looked.at >= LOOK_EVERY):
+            counts = self._surroundings.steps(group.opened_at - LOOK_BEFORE, group.last_at)
+            found = self.knowledge.flow.deviations(counts).values()
+            looked = _Looked(now, [flow_symptom(deviation, group.opened_at, {}) for deviation in found])
+            self._looked[group.incident_id] = looked
+        return looked

@@ -1,0 +1,138 @@
+"""Steps of the tracker, and what is left after it was killed between any two."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from faultline.anomalies import AnyAnomaly
+from faultline.incidents import Incident, IncidentState
+from incidents.store import IncidentStore
+from incidents.tracker import LOOK_EVERY, Arrived, Knowledge, Surroundings, Tracker
+from spark.models.root_cause.flow import Counts, Step, count_steps
+from spark.models.root_cause.grouping import QUIET
+from spark.models.root_cause.model import RootCauseModel
+from spark.models.root_cause.ranker import Ranker
+from spark.models.root_cause.situation import Change
+from tests.spark.models.root_cause.pieces import at
+from tests.spark.models.root_cause.test_flow import window
+from tests.spark.models.root_cause.test_grouping import GRAPH, line, service
+from tests.spark.models.root_cause.test_model import MODEL
+
+
+class Around:
+    """Requests and changes as a step finds them."""
+
+    def __init__(self) -> None:
+        self.counts: Counts = Counter()
+        self.told: list[Change] = []
+        self.looks: list[tuple[datetime, datetime]] = []
+
+    def steps(self, begin: datetime, end: datetime) -> Counts:
+        self.looks.append((begin, end))
+        return self.counts
+
+    def changes(self, begin: datetime, end: datetime) -> Sequence[Change]:
+        return self.told
+
+
+@pytest.fixture
+def around() -> Around:
+    return Around()
+
+
+def tracker(tmp_path: Path, around: Around, model: RootCauseModel = MODEL) -> Tracker:
+    knowledge = Knowledge(GRAPH, {}, Ranker.prior(), model.flow, "m1")
+    store = IncidentStore.open(tmp_path / "incidents.sqlite")
+    return Tracker(store, knowledge, Surroundings(around.steps, around.changes))
+
+
+def records(*anomalies: AnyAnomaly, first: int = 0) -> list[Arrived]:
+    return [Arrived(0, first + i, anomaly.to_bytes()) for i, anomaly in enumerate(anomalies)]
+
+
+def test_incident_is_opened_updated_and_resolved(tmp_path: Path, around: Around) -> None:
+    found = tracker(tmp_path, around)
+    (opened,) = found.step(records(service("orders", 0)), at(3))
+    (updated,) = found.step(records(service("storefront", 4), first=1), at(6))
+    end = at(19) + QUIET + timedelta(seconds=1)
+    (resolved,) = found.step([], end)
+    assert {opened.incident_id, updated.incident_id, resolved.incident_id} == {opened.incident_id}
+    assert [incident.version for incident in (opened, updated, resolved)] == [1, 2, 3]
+    assert [incident.state for incident in (opened, updated, resolved)] == ["open", "open", "resolved"]
+    assert (updated.services, resolved.resolved_at) == (["orders", "storefront"], at(19))
+    assert opened.model_version == "m1"
+    assert found.step([], end + timedelta(hours=1)) == []
+
+
+def test_requests_speak_for_a_service_that_says_nothing(tmp_path: Path, around: Around) -> None:
+    around.counts = count_steps(window(0, 20))  # payments declines all
+    (opened,) = tracker(tmp_path, around).step(records(service("orders", 0, deviation=3.0)), at(3))
+    assert opened.causes[0].name == "payments"
+    assert any("declined" in evidence.text for evidence in opened.causes[0].evidence)
+
+
+def test_requests_are_looked_at_now_and_then(tmp_path: Path, around: Around) -> None:
+    found = tracker(tmp_path, around)
+    found.step(records(service("orders", 0)), at(3))
+    found.step(records(service("orders", 1), first=1), at(4))
+    assert len(around.looks) == 1
+    around.counts = Counter({Step("payments", "asked", "declined"): 50})
+    (later,) = found.step([], at(3) + LOOK_EVERY)
+    assert len(around.looks) == 2
+    assert later.version == 3
+    assert any(cause.name == "payments" for cause in later.causes)
+
+
+def test_changes_are_candidates(tmp_path: Path, around: Around) -> None:
+    around.told = [Change("c1", at(-10), "orders runs 2.0, before 1.0", ("orders",))]
+    (opened,) = tracker(tmp_path, around).step(records(service("orders", 0)), at(3))
+    assert "c1" in [cause.name for cause in opened.causes]
+
+
+def test_lone_line_is_kept_and_tells_nothing(tmp_path: Path, around: Around) -> None:
+    found = tracker(tmp_path, around)
+    assert found.step(records(line("orders", 0)), at(1)) == []
+    assert tracker(tmp_path, around).offsets == {0: 1}
+
+
+def test_record_that_is_no_anomaly_is_counted_and_passed(tmp_path: Path, around: Around) -> None:
+    found = tracker(tmp_path, around)
+    incidents = found.step([Arrived(0, 0, b"{}"), *records(service("orders", 0), first=1)], at(3))
+    assert (found.unreadable, len(incidents), found.offsets) == (1, 1, {0: 2})
+
+
+@pytest.mark.parametrize("killed_after", range(5))
+def test_killed_tracker_opens_every_incident_once(tmp_path: Path, around: Around, killed_after: int) -> None:
+    stream = [
+        service("orders", 0),
+        line("orders", 1),
+        service("storefront", 2),
+        service("ledger", 3),
+        service("orders", 17),
+    ]
+
+    def run(folder: Path, killed: int | None) -> dict[str, Incident]:
+        folder.mkdir()
+        found, told = tracker(folder, around), dict[str, Incident]()
+        for offset in range(len(stream)):
+            if offset == killed:
+                found = tracker(folder, around)  # all that was in memory is gone
+                offset = found.offsets.get(0, 0)  # noqa: PLW2901 - it goes on where it had come
+            changed = found.step(records(stream[offset], first=offset), at(20 + offset))
+            told |= {incident.incident_id: incident for incident in changed}
+        return told
+
+    whole, killed = run(tmp_path / "whole", None), run(tmp_path / "killed", killed_after)
+    assert killed == whole
+    assert sorted(incident.state for incident in whole.values()) == [IncidentState.OPEN] * 2
+
+
+def test_records_delivered_again_change_nothing(tmp_path: Path, around: Around) -> None:
+    found = tracker(tmp_path, around)
+    found.step(records(service("orders", 0)), at(3))
+    assert found.step(records(service("orders", 0), first=1), at(4)) == []
