@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from faultline.anomalies import AnyAnomaly
 from faultline.incidents import Incident, IncidentState
@@ -128,7 +129,11 @@ def test_killed_tracker_opens_every_incident_once(tmp_path: Path, around: Around
         return told
 
     whole, killed = run(tmp_path / "whole", None), run(tmp_path / "killed", killed_after)
-    assert killed == whole
+    # Requests are looked at again, which makes a version more; all else is the same.
+    same = {"version": 0, "updated_at": at(0)}
+    assert [replace(incident, **same) for incident in killed.values()] == [
+        replace(incident, **same) for incident in whole.values()
+    ]
     assert sorted(incident.state for incident in whole.values()) == [IncidentState.OPEN] * 2
 
 
