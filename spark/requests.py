@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from spark.models import scoring
 from spark.models.root_cause.counting import REQUEST_SCHEMA, STEP_SCHEMA, request_batch, step_batch
+from spark.models.root_cause.naming import TemplateNames
 
 
 def read_requests(raw: DataFrame, model: Path, pattern: str) -> DataFrame:
@@ -19,9 +19,9 @@ def read_requests(raw: DataFrame, model: Path, pattern: str) -> DataFrame:
     folder = str(model)
 
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        loaded = scoring.load_model(folder)
+        names = TemplateNames.load(Path(folder))
         for batch in batches:
-            yield request_batch(scoring.scored_lines(loaded, batch), pattern)
+            yield request_batch(names, batch, pattern)
 
     return raw.mapInArrow(read, from_arrow_schema(REQUEST_SCHEMA))
 

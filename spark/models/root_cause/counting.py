@@ -9,10 +9,12 @@ from typing import Any, Final
 import pyarrow as pa
 
 from faultline.catalog.graph import Edge
-from spark.models.payloads import ScoredLines
+from faultline.records import Event
 from spark.models.root_cause.calls import Part, learn_edges
 from spark.models.root_cause.flow import Counts, FlowLine, Step, count_steps
+from spark.models.root_cause.naming import TemplateNames
 from spark.models.root_cause.requests import flow_lines, request_parts
+from spark.models.scoring import decode
 
 BUCKET_SECONDS: Final = 5  # windows of any multiple can be put together from it
 MAX_LINES: Final = 1000  # of a request; a longer one is a batch job, and its first lines tell what it does
@@ -37,12 +39,13 @@ STEP_SCHEMA: Final = pa.schema(
 )
 
 
-def request_batch(lines: ScoredLines, pattern: str) -> pa.RecordBatch:
-    """Return REQUEST_SCHEMA rows of the lines that belong to a request."""
-    flow = flow_lines(lines.events, lines.template_ids, pattern)
+def request_batch(names: TemplateNames, batch: pa.RecordBatch, pattern: str) -> pa.RecordBatch:
+    """Return REQUEST_SCHEMA rows of an Arrow batch with a column `value`: of the lines that belong to a request."""
+    events = [event for event in decode(batch.column("value").to_pylist()) if isinstance(event, Event)]
+    flow = flow_lines(events, names.ids(events), pattern)
     rows = [
         (line.request, line.service_name, line.template, line.operation, part.begin, part.end)
-        for line, part in zip(flow, request_parts(lines.events, pattern), strict=True)
+        for line, part in zip(flow, request_parts(events, pattern), strict=True)
     ]
     columns = zip(*rows, strict=True) if rows else [[] for _ in REQUEST_SCHEMA]
     arrays = [pa.array(list(column), field.type) for column, field in zip(columns, REQUEST_SCHEMA, strict=True)]

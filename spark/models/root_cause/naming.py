@@ -1,0 +1,54 @@
+"""The template ids of lines, without judging them: as the stream names them, and no encoder is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Self
+
+import pyarrow as pa
+from cachetools import LRUCache
+
+from faultline.artifact import read_manifest
+from faultline.errors import ArtifactError
+from faultline.records import Event
+from spark.models.features import event_text
+from spark.models.masking import mask_texts
+from spark.models.templates import TemplateTree, generalise, template_id
+
+CACHED_LINES: Final = 50_000  # distinct masked lines; some 10 MB
+
+
+class TemplateNames:
+    """Names lines by the templates of one model."""
+
+    def __init__(self, tree: TemplateTree) -> None:
+        self._tree = tree
+        self._ids: LRUCache[str, str] = LRUCache(CACHED_LINES)
+        self._texts = {template_id(text): text for text in tree.templates}
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Check a model's manifest and read its templates; raises ArtifactError."""
+        read_manifest(folder)
+        path = folder / "model.json"
+        try:
+            return cls(TemplateTree(json.loads(path.read_text())["templates"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{path}: {error!r}, expected templates in it; train again") from error
+
+    def ids(self, events: Sequence[Event]) -> list[str]:
+        """Return the template id of each event's text, [n]."""
+        masked = mask_texts(pa.array([event_text(event) for event in events], pa.string())).to_pylist()
+        return [self._id(text) for text in masked]
+
+    def texts(self) -> dict[str, str]:
+        """Return the known templates by id."""
+        return self._texts
+
+    def _id(self, masked: str) -> str:
+        found = self._ids.get(masked)
+        if found is None:
+            found = self._ids[masked] = template_id(self._tree.match(masked) or generalise(masked))
+        return found
