@@ -115,6 +115,9 @@ class Topics:
     logs: str = "logs"
     dead_letter: str = "logs-dead-letter"
     anomalies: str = "anomalies"
+    changes: str = "changes"
+    incidents: str = "incidents"
+    feedback: str = "feedback"
 
     @classmethod
     def from_env(cls, environ: Environ) -> Self:
@@ -122,6 +125,9 @@ class Topics:
             logs=environ.get("FAULTLINE_TOPIC_LOGS", cls.logs),
             dead_letter=environ.get("FAULTLINE_TOPIC_DEAD_LETTER", cls.dead_letter),
             anomalies=environ.get("FAULTLINE_TOPIC_ANOMALIES", cls.anomalies),
+            changes=environ.get("FAULTLINE_TOPIC_CHANGES", cls.changes),
+            incidents=environ.get("FAULTLINE_TOPIC_INCIDENTS", cls.incidents),
+            feedback=environ.get("FAULTLINE_TOPIC_FEEDBACK", cls.feedback),
         )
 
 

@@ -149,13 +149,16 @@ def observe_joined(joined: DataFrame) -> DataFrame:
 
 
 def to_kafka_records(joined: DataFrame, topics: Topics) -> DataFrame:
-    """Address anomalies and what was set aside to their topics.
+    """Address anomalies, changes and what was set aside to their topics.
 
     A dead letter's value is the original bytes; headers carry reason, detail, topic, partition and offset.
     """
     rejected = F.col("reason").isNotNull()
     return joined.where(F.col("record").isNotNull()).select(
-        F.when(rejected, F.lit(topics.dead_letter)).otherwise(F.lit(topics.anomalies)).alias("topic"),
+        F.when(rejected, F.lit(topics.dead_letter))
+        .when(F.col("kind") == joining.CHANGE, F.lit(topics.changes))
+        .otherwise(F.lit(topics.anomalies))
+        .alias("topic"),
         F.col("event_id").cast("binary").alias("key"),
         F.col("record").alias("value"),
         F.when(rejected, F.array(*[_header(name) for name in ("reason", "detail", "topic", "partition", "offset")]))

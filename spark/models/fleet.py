@@ -16,12 +16,13 @@ import numpy as np
 
 from faultline.alerting import ALERT_LINES
 from faultline.anomalies import Anomaly, Deviation, EvidenceLine, ServiceAnomaly
+from faultline.changes import ChangeEvent, version_change
 from spark.models.drift import Drift, Values
 from spark.models.explanation import explain
 from spark.models.features import Fact
 from spark.models.recurrence import Recurrences
 from spark.models.structured import DETECTOR, Profile, StructuredModel
-from spark.models.windows import WIDTH, Row, RowTable, Windows, newest_second
+from spark.models.windows import MAX_SERVICES, WIDTH, Row, RowTable, Windows, newest_second
 
 EVIDENCE_LINES: Final = 20  # kept of a service; the most abnormal ones go into the record
 SHOWN_LINES: Final = 5
@@ -37,6 +38,8 @@ class Payload(msgspec.Struct, array_like=True):
     model: str  # name of the folder of the model that told the templates
     marks: dict[int, int]
     facts: list[Fact]
+    changes: list[ChangeEvent] = []
+    versions: dict[str, tuple[int, str]] = {}  # that a service says it runs, and in which second it did so last
 
 
 class Case(msgspec.Struct):
@@ -85,6 +88,7 @@ class Fleet(msgspec.Struct):
     version: str = ""  # of the model that the drifts belong to
     recoveries: int = 0
     accepted: int = 0  # abnormal lines that were left out as lasting ones
+    running: dict[str, str] = {}  # the version of each service
 
     def take(self, payloads: Iterable[Payload], anomalies: Iterable[Anomaly]) -> list[Anomaly]:
         """Take in the facts and the abnormal lines of one micro-batch, in any order; return the lines that stay so.
@@ -101,6 +105,25 @@ class Fleet(msgspec.Struct):
         self.accepted += len(ordered) - len(lasting)
         self._keep(lasting)
         return lasting
+
+    def changes(self, payloads: Iterable[Payload]) -> list[ChangeEvent]:
+        """Return the changes that one micro-batch tells of, in order of time: events, and versions that are new.
+
+        The version a service had when it was first seen is none.
+        """
+        found: list[ChangeEvent] = []
+        versions: dict[str, tuple[int, str]] = {}
+        for payload in payloads:
+            found += payload.changes
+            for service, seen in payload.versions.items():
+                versions[service] = max(versions.get(service, seen), seen)
+        for service, (second, version) in sorted(versions.items()):
+            before = self.running.get(service)
+            if before is not None and before != version:
+                found.append(version_change(service, _moment(second), before, version))
+            if before is not None or len(self.running) < MAX_SERVICES:
+                self.running[service] = version
+        return sorted(found, key=lambda change: (change.at, change.event_id))
 
     def _is_accepted(self, anomaly: Anomaly) -> bool:
         if anomaly.model_version != self.recurrences.version:

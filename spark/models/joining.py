@@ -12,14 +12,16 @@ import msgspec
 import pandas as pd
 
 from faultline.anomalies import Anomaly
+from faultline.changes import ChangeEvent
 from faultline.errors import DecodeError
 from spark.models.fleet import Fleet, Payload, ServiceSecond
 from spark.models.structured import DETECTOR, StructuredModel
 
 Records = list[dict[str, Any]]
+CHANGE: Final = "change"
 # Columns of a row on its way to Kafka, and of the counts that progress.py reads.
 JOINED_COLUMNS: Final = {
-    "kind": "string",  # line, dead_letter, service, session, or state: a row a micro-batch with what was counted
+    "kind": "string",  # line, dead_letter, service, session, change, or state: a row a batch with what was counted
     "event_id": "string",
     "record": "binary",
     "reason": "string",
@@ -57,11 +59,17 @@ def join(
     lines = rows[rows["kind"] == "event"]
     payloads = [_DECODE_PAYLOAD(record) for record in rows.loc[rows["kind"] == "facts", "record"]]
     lasting = fleet.take(payloads, _anomalies(lines["record"]))
+    changes = fleet.changes(payloads)
     found: list[ServiceSecond] = []
     for name in sorted({payload.model for payload in payloads}):  # one: a batch is of one model
         model = models[name]
         found += fleet.judge(model) if model is not None else []
-    return _ENCODE(fleet), [*map(_line_row, lasting), *map(_second_row, found), _state_row(fleet)]
+    return _ENCODE(fleet), [
+        *map(_line_row, lasting),
+        *map(_second_row, found),
+        *map(_change_row, changes),
+        _state_row(fleet),
+    ]
 
 
 def pass_on(rows: pd.DataFrame) -> pd.DataFrame:
@@ -105,6 +113,15 @@ def _second_row(found: ServiceSecond) -> dict[str, Any]:
         "score": found.score,
         "is_anomaly": found.abnormal,
         "detector": DETECTOR,
+    }
+
+
+def _change_row(change: ChangeEvent) -> dict[str, Any]:
+    return {
+        "kind": CHANGE,
+        "event_id": change.event_id,
+        "record": change.to_bytes(),
+        "service_name": change.service_name,
     }
 
 

@@ -11,7 +11,8 @@ from zlib import crc32
 
 import msgspec
 
-from faultline.records import Event
+from faultline.changes import ChangeEvent, change_of
+from faultline.records import Event, SourceType
 from spark.models.features import UNKNOWN_TEMPLATE, Fact, event_facts, event_second, session_keys
 from spark.models.fleet import Payload
 from spark.models.session_model import SessionModel
@@ -62,6 +63,19 @@ class ScoredLines:
         """Return the facts of the records, with every template or those of a vocabulary."""
         return event_facts(self.events, self.names(vocabulary), self.seconds)
 
+    def changes(self) -> list[ChangeEvent]:
+        """Return the changes that the records tell of."""
+        return [change for change in map(change_of, self.events) if change is not None]
+
+    def versions(self) -> dict[str, tuple[int, str]]:
+        """Return the version each service last said that it runs, and in which second."""
+        found: dict[str, tuple[int, str]] = {}
+        for event, second in zip(self.events, self.seconds, strict=True):
+            version = event.attributes.get("service.version")
+            if version and event.source_type is SourceType.FASTAPI_STATUS:
+                found[event.service_name] = max(found.get(event.service_name, (0, "")), (second, version))
+        return found
+
     def pieces(self, pattern: str) -> list[Piece]:
         """Return the pieces of sessions, keys found as features.session_keys does; routine lines are part of none."""
         keys = session_keys(self.events, pattern)
@@ -84,7 +98,9 @@ def payload_rows(
         return []
     rows: list[dict[str, Any]] = []
     if structured is not None:
-        payload = Payload(structured.folder, lines.marks, lines.facts(structured.templates))
+        payload = Payload(
+            structured.folder, lines.marks, lines.facts(structured.templates), lines.changes(), lines.versions()
+        )
         rows.append({"kind": FACTS, "record": _ENCODE(payload)})
     if sessions is not None:
         rows += _session_rows(sessions.folder, lines.marks, lines.pieces(sessions.pattern))

@@ -39,7 +39,7 @@ def test_port_offset_moves_all_ports_and_a_single_one_wins() -> None:
 
 def test_topics_and_broker_are_settable() -> None:
     environ = {"FAULTLINE_TOPIC_LOGS": "a", "FAULTLINE_TOPIC_DEAD_LETTER": "b", "FAULTLINE_TOPIC_ANOMALIES": "c"}
-    assert Topics.from_env(environ) == Topics("a", "b", "c")
+    assert Topics.from_env(environ) == Topics("a", "b", "c", "changes", "incidents", "feedback")
     assert kafka_bootstrap({"FAULTLINE_KAFKA": "broker:9092"}) == "broker:9092"
 
 

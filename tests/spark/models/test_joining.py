@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from faultline.anomalies import Anomaly, ServiceAnomaly, read_anomaly
+from faultline.changes import ChangeEvent, version_change
 from faultline.records import Severity, SourceType
 from spark.models import joining
 from spark.models.features import Fact
@@ -246,3 +247,33 @@ def test_a_line_that_has_come_for_an_hour_is_left_out_and_counted() -> None:
     assert kinds[59] == ["line", "state"]
     assert kinds[60:] == [["state"]] * 10
     assert rows[-1]["accepted"] == 10
+
+
+def versions(*seen: tuple[int, str, str], changes: tuple[ChangeEvent, ...] = ()) -> pd.DataFrame:
+    """Return a micro-batch in which services say what they run: (second, service, version), an Arrow batch each."""
+    payloads = [
+        Payload("f1", {0: START + second}, [], list(changes) if not place else [], {service: (START + second, version)})
+        for place, (second, service, version) in enumerate(seen)
+    ]
+    rows = [{"kind": "facts", "record": msgspec.msgpack.encode(payload)} for payload in payloads]
+    return pd.DataFrame(rows, columns=["kind", "event_id", "record", "reason"], dtype=object)
+
+
+def told(rows: Rows) -> list[str]:
+    return [ChangeEvent.from_bytes(row["record"]).text for row in rows if row["kind"] == joining.CHANGE]
+
+
+def test_service_that_runs_another_version_is_a_change_once(model: StructuredModel) -> None:
+    first, second = versions((1, "orders", "1.0"), (1, "payments", "1.0")), versions((2, "orders", "1.1"))
+    state, rows = run(model, first, second, second)
+    assert told(rows) == ["orders runs version 1.1, before 1.0"]
+    _, again = joining.join(state, versions((9, "orders", "1.1"), (8, "orders", "1.0")), {"f1": model})
+    assert told(again) == []
+
+
+def test_changes_pass_through_in_order_of_time(model: StructuredModel) -> None:
+    commits = [version_change("orders", datetime.fromtimestamp(START + at, UTC), "1.0", f"1.{at}") for at in (5, 3)]
+    _, rows = run(model, versions((1, "orders", "1.0"), changes=tuple(commits)))
+    assert told(rows) == [change.text for change in reversed(commits)]
+    ids = [row["event_id"] for row in rows if row["kind"] == joining.CHANGE]
+    assert ids == [change.event_id for change in reversed(commits)]

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from faultline.records import Event
+from faultline.records import Event, SourceType
+from spark.models.fleet import Payload
 from spark.models.payloads import FACTS, SESSIONS, SHARDS, ScoredLines, payload_rows
 from spark.models.session_model import SessionModel
 from spark.models.session_state import SessionPayload
@@ -81,3 +82,18 @@ def test_routine_lines_are_no_fact_and_no_piece(event: MakeEvent) -> None:
     assert not [fact for fact in told.facts(None) if fact.name.startswith("template:")]
     assert told.pieces("") == []
     assert lines_of(events, known=False).pieces("") != []
+
+
+def test_changes_and_versions_travel_with_the_facts(event: MakeEvent, structured: StructuredModel) -> None:
+    def health(second: int, version: str, **fields: object) -> Event:
+        moment = NOON + timedelta(seconds=second)
+        told = {"attributes": {"service.version": version}, "timestamp": moment, "observed_timestamp": moment}
+        return event(**{"source_type": SourceType.FASTAPI_STATUS, "service_name": "orders", **told, **fields})
+
+    commit = event(source_type=SourceType.GITHUB_COMMITS, body="Round amounts")
+    own_word = health(-1, "9.9", source_type=SourceType.APP_CONTAINER_LOG)  # a line may say anything
+    events = [health(-2, "1.1"), commit, health(-3, "1.0"), health(-1, ""), own_word, event(body="tick")]
+    (row,) = payload_rows(lines_of(events), structured, None)
+    payload = msgspec.msgpack.decode(row["record"], type=Payload)
+    assert [change.text for change in payload.changes] == ["Round amounts"]
+    assert payload.versions == {"orders": (int(NOON.timestamp()) - 2, "1.1")}

@@ -1,0 +1,90 @@
+"""What is written to topic `changes`: whatever somebody or something changed in what is watched."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from faultline.errors import DecodeError
+from faultline.records import Event, SourceType, Timestamp, encode
+
+TEXT_CHARS: Final = 1000  # of a commit's message; the whole is in topic logs
+
+
+class ChangeKind(StrEnum):
+    """Where a change was seen (closed set)."""
+
+    COMMIT = "commit"
+    PIPELINE = "pipeline"
+    CLOUD = "cloud"
+    VERSION = "version"  # a service says that it runs another version than before
+
+
+CHANGE_KINDS: Final = {
+    SourceType.GITHUB_COMMITS: ChangeKind.COMMIT,
+    SourceType.GITHUB_ACTIONS: ChangeKind.PIPELINE,
+    SourceType.PUBLIC_CLOUD: ChangeKind.CLOUD,
+}
+
+
+class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One change; `service_name` is empty where the event names none."""
+
+    at: Timestamp
+    attributes: dict[str, str]
+    event_id: str
+    kind: ChangeKind
+    service_name: str
+    text: str
+
+    def to_bytes(self) -> bytes:
+        """Return the wire form, see records.py."""
+        return encode(self)
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> ChangeEvent:
+        """Decode one record; raises DecodeError when it is not one."""
+        try:
+            return _DECODER.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise DecodeError("not_json", str(error)) from error
+
+
+_DECODER = msgspec.json.Decoder(ChangeEvent)
+_KEPT: Final = (
+    "vcs.repository.name",
+    "vcs.ref.head.revision",
+    "cicd.pipeline.run.id",
+    "cicd.pipeline.result",
+    "url.full",
+)
+
+
+def change_of(event: Event) -> ChangeEvent | None:
+    """Return the change that a record tells of, None when it is of another source type."""
+    kind = CHANGE_KINDS.get(event.source_type)
+    if kind is None:
+        return None
+    return ChangeEvent(
+        at=event.timestamp,
+        attributes={name: event.attributes[name] for name in _KEPT if event.attributes.get(name)},
+        event_id=event.event_id,
+        kind=kind,
+        service_name="",
+        text=event.body[:TEXT_CHARS],
+    )
+
+
+def version_change(service: str, at: Timestamp, before: str, after: str) -> ChangeEvent:
+    """Return the change that a service's word for its version amounts to."""
+    return ChangeEvent(
+        at=at,
+        attributes={"service.version": after},
+        event_id=sha256(f"version\n{service}\n{after}\n{at.timestamp()}".encode()).hexdigest()[:32],
+        kind=ChangeKind.VERSION,
+        service_name=service,
+        text=f"{service} runs version {after}, before {before}",
+    )
