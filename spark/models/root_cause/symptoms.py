@@ -38,6 +38,7 @@ class Symptom(msgspec.Struct, frozen=True, kw_only=True):
     surprise: float  # nats: how much less likely it was in normal time, at most MOST_SURPRISE
     since: datetime | None  # None: within the incident, it is not known when
     text: str
+    pattern: str = ""  # what a verdict can make normal: a template, a feature, a step
     line: EvidenceLine | None = None
 
 
@@ -79,6 +80,7 @@ def flow_symptom(found: FlowDeviation, since: datetime | None, names: dict[str, 
         surprise=min(found.surprise, MOST_SURPRISE),
         since=since,
         text=f"{before} is followed by {after} {share}",
+        pattern=" > ".join(found.step[1:]),
     )
 
 
@@ -90,6 +92,7 @@ def number_symptom(found: NumberDeviation, since: datetime | None) -> Symptom:
         surprise=min(found.widths**2 / 2, MOST_SURPRISE),
         since=since,
         text=f"{found.series.name} {found.value:.4g}, usually {found.low:.4g} to {found.high:.4g}",
+        pattern=found.series.name,
     )
 
 
@@ -118,6 +121,7 @@ def _said(anomaly: Anomaly) -> Symptom:
         surprise=_nats(anomaly.p_value),
         since=anomaly.timestamp,
         text=anomaly.body,
+        pattern=anomaly.template,
         line=line,
     )
 
@@ -130,6 +134,7 @@ def _moved(anomaly: ServiceAnomaly, deviation: Deviation) -> Symptom:
         surprise=min(deviation.deviation**2 / 2, MOST_SURPRISE),
         since=anomaly.since,
         text=describe_deviation(deviation),
+        pattern=deviation.feature,
     )
 
 
@@ -146,6 +151,7 @@ def _session(anomaly: SessionAnomaly) -> Symptom:
         surprise=_nats(anomaly.p_value),
         since=anomaly.first,
         text=anomaly.explanation,
+        pattern=" ".join(sorted(moved.template for moved in anomaly.moved)),
     )
 
 

@@ -1,0 +1,107 @@
+"""What operators decided: verdicts on incidents, and what was learned from them. Topic `feedback`, append-only."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from faultline.errors import DecodeError
+from faultline.records import Timestamp, encode
+
+Who = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Note = Annotated[str, msgspec.Meta(max_length=4000)]
+Name = Annotated[str, msgspec.Meta(max_length=256)]
+
+
+class Verdict(StrEnum):
+    """What an operator says of an incident (closed set)."""
+
+    TRUE = "true"  # something was broken
+    FALSE = "false"  # nothing was: a false alarm
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict; a later one on the same incident takes the place of an earlier one, both are kept."""
+
+    at: Timestamp
+    cause: Name  # a candidate of the incident, or any service; empty: not said
+    feedback_id: str
+    incident_id: str
+    note: Note
+    undoes: str  # feedback id of a verdict that this one takes back; empty: none
+    verdict: Verdict
+    who: Who
+
+    def to_bytes(self) -> bytes:
+        """Return the wire form, see records.py."""
+        return encode(self)
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Feedback:
+        """Decode one record; raises DecodeError when it is not one."""
+        try:
+            return _DECODER.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise DecodeError("not_json", str(error)) from error
+
+
+_DECODER = msgspec.json.Decoder(Feedback)
+
+
+class Pattern(msgspec.Struct, frozen=True, order=True):
+    """What one kind of symptom of a service looks like whenever it comes."""
+
+    service_name: str
+    kind: str
+    pattern: str
+
+
+class Learned(msgspec.Struct, frozen=True, kw_only=True):
+    """A pattern that a verdict made normal, or keeps from ever becoming so."""
+
+    pattern: Pattern
+    normal: bool  # false: kept out of normal for good
+    feedback_id: str
+    incident_id: str
+    who: str
+    at: Timestamp
+
+
+def effective(verdicts: list[Feedback]) -> dict[str, Feedback]:
+    """Return the verdict that counts for each incident: the newest that was not taken back, by incident id.
+
+    Of contradictory verdicts the newer one counts: who gave it knew more.
+    """
+    undone = {verdict.undoes for verdict in verdicts if verdict.undoes}
+    found: dict[str, Feedback] = {}
+    for verdict in sorted(verdicts, key=lambda verdict: (verdict.at, verdict.feedback_id)):
+        if not verdict.undoes and verdict.feedback_id not in undone:
+            found[verdict.incident_id] = verdict
+    return found
+
+
+def learn(verdicts: list[Feedback], patterns: dict[str, list[Pattern]]) -> list[Learned]:
+    """Return what verdicts teach: patterns of false alarms become normal, those of true ones never do.
+
+    `patterns` are those of each incident. A pattern that both had is no false alarm: what was once the sign of a fault
+    must not be silenced by another incident.
+    """
+    counted = effective(verdicts)
+    kept = {pattern for i, v in counted.items() if v.verdict is Verdict.TRUE for pattern in patterns.get(i, ())}
+    found: dict[tuple[Pattern, bool], Learned] = {}
+    for incident_id, verdict in sorted(counted.items(), key=lambda item: (item[1].at, item[0])):
+        for pattern in patterns.get(incident_id, ()):
+            normal = verdict.verdict is Verdict.FALSE
+            if normal and pattern in kept:
+                continue
+            found[pattern, normal] = Learned(
+                pattern=pattern,
+                normal=normal,
+                feedback_id=verdict.feedback_id,
+                incident_id=incident_id,
+                who=verdict.who,
+                at=verdict.at,
+            )
+    return sorted(found.values(), key=lambda learned: (learned.pattern, learned.normal))

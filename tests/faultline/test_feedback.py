@@ -1,0 +1,79 @@
+"""Verdicts, which of them count, and what they teach."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faultline.errors import DecodeError
+from faultline.feedback import Feedback, Learned, Pattern, Verdict, effective, learn
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SLOW, ODD = Pattern("orders", "time", "p95:duration_ms"), Pattern("orders", "said", "INFO cache rebuilt")
+
+
+def verdict(number: int, incident: str, said: Verdict, undoes: str = "") -> Feedback:
+    return Feedback(
+        at=NOON + timedelta(minutes=number),
+        cause="",
+        feedback_id=f"f{number}",
+        incident_id=incident,
+        note="<b>seen</b>",
+        undoes=undoes,
+        verdict=said,
+        who="robin",
+    )
+
+
+FALSE, TRUE = verdict(1, "i1", Verdict.FALSE), verdict(2, "i2", Verdict.TRUE)
+PATTERNS = {"i1": [SLOW, ODD], "i2": [SLOW]}
+
+
+def normal(learned: list[Learned]) -> list[Pattern]:
+    return [item.pattern for item in learned if item.normal]
+
+
+def test_verdict_survives_the_wire() -> None:
+    assert Feedback.from_bytes(FALSE.to_bytes()) == FALSE
+
+
+@pytest.mark.parametrize("value", [b"{", b"{}", FALSE.to_bytes().replace(b'"robin"', b'""')])
+def test_other_bytes_are_refused(value: bytes) -> None:
+    with pytest.raises(DecodeError):
+        Feedback.from_bytes(value)
+
+
+def test_false_alarm_makes_its_patterns_normal_and_says_who_decided() -> None:
+    found = learn([FALSE], PATTERNS)
+    assert normal(found) == [ODD, SLOW]
+    assert {(item.feedback_id, item.incident_id, item.who) for item in found} == {("f1", "i1", "robin")}
+
+
+def test_pattern_of_a_true_alarm_never_becomes_normal() -> None:
+    found = learn([FALSE, TRUE], PATTERNS)
+    assert normal(found) == [ODD]
+    assert [item.pattern for item in found if not item.normal] == [SLOW]
+
+
+def test_of_contradictory_verdicts_the_newer_one_counts() -> None:
+    assert effective([verdict(5, "i1", Verdict.TRUE), FALSE])["i1"].verdict is Verdict.TRUE
+    assert normal(learn([FALSE, verdict(5, "i1", Verdict.TRUE)], PATTERNS)) == []
+
+
+def test_verdict_that_is_taken_back_teaches_nothing_any_more() -> None:
+    back = verdict(7, "i1", Verdict.FALSE, undoes="f1")
+    assert learn([FALSE, back], PATTERNS) == []
+    older = verdict(0, "i1", Verdict.TRUE)
+    assert effective([older, FALSE, back])["i1"] == older
+
+
+def test_verdict_on_an_incident_whose_patterns_are_gone_teaches_nothing() -> None:
+    assert learn([verdict(1, "forgotten", Verdict.FALSE)], PATTERNS) == []
+
+
+@given(st.permutations([FALSE, TRUE, verdict(3, "i1", Verdict.TRUE), verdict(4, "i1", Verdict.FALSE, undoes="f3")]))
+def test_order_of_delivery_is_irrelevant(verdicts: list[Feedback]) -> None:
+    assert learn(verdicts, PATTERNS) == learn(sorted(verdicts, key=lambda v: v.at), PATTERNS)
