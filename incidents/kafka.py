@@ -1,0 +1,100 @@
+"""Reading topics at a place or a time of one's own choosing: no consumer group, nothing is committed to the broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from time import monotonic
+from typing import Final
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from faultline.errors import SinkUnavailable
+from faultline.kafka_io import MAX_MESSAGE_BYTES, QUIET
+
+ANSWER_SECONDS: Final = 5.0
+BATCH: Final = 1000
+
+
+class TopicReader:
+    """One topic, read on from given offsets."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        settings = {"bootstrap.servers": bootstrap, "group.id": "faultline-incidents", "enable.auto.commit": False}
+        limits = {"fetch.message.max.bytes": MAX_MESSAGE_BYTES, "queued.max.messages.kbytes": 16384}
+        self._consumer = Consumer({**settings, **limits, "log_level": QUIET})
+        self._topic = topic
+
+    def seek(self, offsets: Mapping[int, int]) -> None:
+        """Go to the next offset of each partition, to the beginning of those that have none.
+
+        Raises SinkUnavailable when the broker does not answer or has no such topic.
+        """
+        self._assign({p: offsets.get(p, OFFSET_BEGINNING) for p in self._partitions()})
+
+    def poll(self, seconds: float) -> list[Message]:
+        """Return what has come, after at most so many seconds; raises SinkUnavailable when it cannot be read on.
+
+        That is when the broker has dropped records that were not read yet: what they told is lost, and is said so.
+        """
+        return self._checked(self._consumer.consume(BATCH, seconds))
+
+    def between(self, begin: datetime, end: datetime, limit: int) -> Iterator[bytes]:
+        """Yield the values that the broker took between two times, at most `limit`; raises SinkUnavailable."""
+        starts = self._offsets_at(begin)
+        ends = {partition: self._watermark(partition) for partition in starts}
+        open_ = {partition for partition, start in starts.items() if start != OFFSET_END and start < ends[partition]}
+        if not open_:
+            return
+        self._assign({partition: starts[partition] for partition in open_})
+        last = end.timestamp() * 1000
+        until = monotonic() + ANSWER_SECONDS
+        while open_ and limit > 0 and monotonic() < until:
+            for message in self._checked(self._consumer.consume(min(BATCH, limit), 0.2)):
+                partition, offset = message.partition(), message.offset()
+                if partition is None or offset is None:
+                    continue
+                limit -= 1
+                if offset >= ends[partition] - 1 or message.timestamp()[1] > last:
+                    open_.discard(partition)
+                if message.timestamp()[1] <= last:
+                    yield message.value() or b""
+
+    def close(self) -> None:
+        """End the connection."""
+        self._consumer.close()
+
+    def _partitions(self) -> list[int]:
+        try:
+            found = self._consumer.list_topics(self._topic, timeout=ANSWER_SECONDS).topics[self._topic]
+        except KafkaException as error:
+            raise SinkUnavailable(f"{self._topic}: the broker does not answer: {error}", 1.0) from error
+        if found.error is not None:
+            raise SinkUnavailable(f"{self._topic}: {found.error.str()}", 1.0)
+        return sorted(found.partitions)
+
+    def _offsets_at(self, moment: datetime) -> dict[int, int]:
+        asked = [TopicPartition(self._topic, p, int(moment.timestamp() * 1000)) for p in self._partitions()]
+        try:
+            return {found.partition: found.offset for found in self._consumer.offsets_for_times(asked, ANSWER_SECONDS)}
+        except KafkaException as error:
+            raise SinkUnavailable(f"{self._topic}: the broker does not answer: {error}", 1.0) from error
+
+    def _watermark(self, partition: int) -> int:
+        try:
+            return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), ANSWER_SECONDS)[1])
+        except KafkaException as error:
+            raise SinkUnavailable(f"{self._topic}: the broker does not answer: {error}", 1.0) from error
+
+    def _assign(self, offsets: Mapping[int, int]) -> None:
+        self._consumer.assign([TopicPartition(self._topic, partition, at) for partition, at in offsets.items()])
+
+    def _checked(self, messages: list[Message]) -> list[Message]:
+        found = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                found.append(message)
+            elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+                raise SinkUnavailable(f"{self._topic}: records were dropped before they were read: {error.str()}", 1.0)
+        return found
