@@ -10,11 +10,13 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Self
 
 import msgspec
 
 from faultline.errors import ArtifactError
+from faultline.feedback import Feedback, Learned, Pattern, learn
 from faultline.incidents import Incident, IncidentState
 from spark.models.root_cause.grouping import Grouping
 
@@ -28,6 +30,13 @@ CREATE TABLE IF NOT EXISTS incident (
     opened_at TEXT NOT NULL,
     state TEXT NOT NULL,
     version INTEGER NOT NULL,
+    published INTEGER NOT NULL,
+    record BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS pattern (incident_id TEXT PRIMARY KEY, patterns BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS verdict (
+    feedback_id TEXT PRIMARY KEY,
+    incident_id TEXT NOT NULL,
     published INTEGER NOT NULL,
     record BLOB NOT NULL
 ) STRICT;
@@ -74,8 +83,14 @@ class IncidentStore:
         value = self._value("offsets")
         return {} if value is None else msgspec.msgpack.decode(value, type=dict[int, int])
 
-    def commit(self, grouping: Grouping, offsets: Mapping[int, int], incidents: Sequence[Incident]) -> None:
-        """Keep what a step came to, all of it or nothing."""
+    def commit(
+        self,
+        grouping: Grouping,
+        offsets: Mapping[int, int],
+        incidents: Sequence[Incident],
+        patterns: Mapping[str, Sequence[Pattern]] = MappingProxyType({}),
+    ) -> None:
+        """Keep what a step came to, all of it or nothing; `patterns` of incidents, by id."""
         with self._transaction():
             self._keep("grouping", msgspec.msgpack.encode(grouping))
             self._keep("offsets", msgspec.msgpack.encode(dict(offsets)))
@@ -91,6 +106,10 @@ class IncidentStore:
                         incident.version,
                         incident.to_bytes(),
                     ),
+                )
+            for incident_id, found in patterns.items():
+                self._db.execute(
+                    "INSERT OR REPLACE INTO pattern VALUES (?, ?)", (incident_id, msgspec.json.encode(list(found)))
                 )
             self._drop_oldest()
 
@@ -125,6 +144,41 @@ class IncidentStore:
         """Return how many incidents are in a state."""
         return int(self._db.execute("SELECT count(*) FROM incident WHERE state = ?", (state.value,)).fetchone()[0])
 
+    def add_verdict(self, verdict: Feedback) -> None:
+        """Keep a verdict; the same one again changes nothing."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO verdict VALUES (?, ?, 0, ?)",
+                (verdict.feedback_id, verdict.incident_id, verdict.to_bytes()),
+            )
+
+    def verdicts(self, incident_id: str = "") -> list[Feedback]:
+        """Return all verdicts, or those on one incident, in the order in which they came."""
+        rows = self._db.execute(
+            "SELECT record FROM verdict WHERE ? = '' OR incident_id = ? ORDER BY rowid", (incident_id, incident_id)
+        )
+        return [Feedback.from_bytes(record) for (record,) in rows]
+
+    def unpublished_verdicts(self) -> list[Feedback]:
+        """Return the verdicts that the broker has not acknowledged, in the order in which they came."""
+        rows = self._db.execute("SELECT record FROM verdict WHERE published = 0 ORDER BY rowid")
+        return [Feedback.from_bytes(record) for (record,) in rows]
+
+    def mark_verdicts_published(self, verdicts: Sequence[Feedback]) -> None:
+        """Note which verdicts the broker has acknowledged."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE verdict SET published = 1 WHERE feedback_id = ?", [(v.feedback_id,) for v in verdicts]
+            )
+
+    def learned(self) -> list[Learned]:
+        """Return what the verdicts teach, see faultline/feedback.py."""
+        verdicts = self.verdicts()
+        wanted = {verdict.incident_id for verdict in verdicts}
+        rows = self._db.execute("SELECT incident_id, patterns FROM pattern")
+        patterns = {i: msgspec.json.decode(value, type=list[Pattern]) for i, value in rows if i in wanted}
+        return learn(verdicts, patterns)
+
     def _value(self, name: str) -> bytes | None:
         row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
@@ -137,6 +191,11 @@ class IncidentStore:
             "DELETE FROM incident WHERE published = 1 AND state != ? AND incident_id IN"
             " (SELECT incident_id FROM incident ORDER BY opened_at DESC LIMIT -1 OFFSET ?)",
             (IncidentState.OPEN.value, KEPT_INCIDENTS),
+        )
+        # What a verdict is about stays with the verdict, or it could not be undone.
+        self._db.execute(
+            "DELETE FROM pattern WHERE incident_id NOT IN (SELECT incident_id FROM incident)"
+            " AND incident_id NOT IN (SELECT incident_id FROM verdict)"
         )
 
     @contextmanager

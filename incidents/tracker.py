@@ -11,6 +11,7 @@ from faultline.anomalies import read_anomaly
 from faultline.catalog.entities import Entity
 from faultline.catalog.graph import DependencyGraph
 from faultline.errors import DecodeError
+from faultline.feedback import Pattern
 from faultline.incidents import Incident, IncidentState
 from incidents.store import IncidentStore
 from spark.models.root_cause.diagnosis import Stamp, diagnose
@@ -19,6 +20,7 @@ from spark.models.root_cause.grouping import Group
 from spark.models.root_cause.ranker import Ranker
 from spark.models.root_cause.situation import Change, Situation
 from spark.models.root_cause.symptoms import Symptom, flow_symptom
+from spark.models.root_cause.verdicts import patterns_of, without
 
 LOOK_BEFORE: Final = timedelta(seconds=5)  # the first anomaly: a request that fails is told of when it ends
 LOOK_EVERY: Final = timedelta(seconds=10)  # at the requests of an open incident: reading them costs
@@ -69,12 +71,19 @@ class Tracker:
         self._grouping = store.grouping()
         self._offsets = store.offsets()
         self._looked: dict[str, _Looked] = {}
+        self._normal: frozenset[Pattern] = frozenset()
+        self.learn()
         self.unreadable = 0  # records of the topic that are no anomaly, since the start
+        self.called_normal = 0  # anomalies that verdicts left nothing of, since the start
 
     @property
     def offsets(self) -> dict[int, int]:
         """The next offset to read of each partition."""
         return dict(self._offsets)
+
+    def learn(self) -> None:
+        """Go by what the verdicts teach by now."""
+        self._normal = frozenset(learned.pattern for learned in self._store.learned() if learned.normal)
 
     def step(self, arrived: Sequence[Arrived], now: datetime) -> list[Incident]:
         """Take records in, resolve what has been quiet, and keep it; return the incidents that changed."""
@@ -82,20 +91,28 @@ class Tracker:
         for record in arrived:
             self._offsets[record.partition] = record.offset + 1
             try:
-                anomaly = read_anomaly(record.value)
+                anomaly = without(read_anomaly(record.value), self._normal)
             except DecodeError:
                 self.unreadable += 1
+                continue
+            if anomaly is None:
+                self.called_normal += 1
                 continue
             changed |= {group.incident_id: group for group in self._grouping.take(anomaly, self.knowledge.graph)}
         changed |= {group.incident_id: group for group in self._grouping.close(now)}
         changed |= {group.incident_id: group for group in self._due(now)}
         incidents = [self._diagnose(group, now) for group in changed.values()]
         if arrived or incidents:
-            self._store.commit(self._grouping, self._offsets, incidents)
+            patterns = {name: patterns_of(self._symptoms(group)) for name, group in changed.items()}
+            self._store.commit(self._grouping, self._offsets, incidents, patterns)
         for group in changed.values():
             if group.state is not IncidentState.OPEN:
                 self._looked.pop(group.incident_id, None)
         return incidents
+
+    def _symptoms(self, group: Group) -> list[Symptom]:
+        looked = self._looked.get(group.incident_id)
+        return [*group.symptoms, *(looked.symptoms if looked else ())]
 
     def _due(self, now: datetime) -> list[Group]:
         """Return open incidents whose requests have not been looked at for a while."""

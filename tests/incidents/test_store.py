@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from faultline.errors import ArtifactError
+from faultline.feedback import Verdict
 from faultline.incidents import Incident, IncidentState
 from incidents import store as subject
 from incidents.store import IncidentStore
 from spark.models.root_cause.grouping import Grouping
+from tests.faultline.test_feedback import SLOW, verdict
 from tests.faultline.test_incidents import MOMENT, incident
 from tests.spark.models.root_cause.test_grouping import feed, service
 
@@ -96,3 +98,36 @@ def test_file_of_another_format_is_refused(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(ArtifactError, match="format 99, expected incidents of format 1"):
         IncidentStore.open(path)
+
+
+def test_verdicts_are_kept_once_and_published_once(store: IncidentStore) -> None:
+    first, second = verdict(1, "i1", Verdict.FALSE), verdict(2, "i2", Verdict.TRUE)
+    for given in (first, second, first):
+        store.add_verdict(given)
+    assert store.verdicts() == store.unpublished_verdicts() == [first, second]
+    assert store.verdicts("i2") == [second]
+    store.mark_verdicts_published([first])
+    assert store.unpublished_verdicts() == [second]
+
+
+def test_what_verdicts_teach_can_be_traced_and_undone(store: IncidentStore) -> None:
+    store.commit(Grouping(), {}, [numbered(1)], {"i1": [SLOW]})
+    store.add_verdict(verdict(1, "i1", Verdict.FALSE))
+    (learned,) = store.learned()
+    assert (learned.pattern, learned.normal, learned.feedback_id, learned.who) == (SLOW, True, "f1", "robin")
+    store.add_verdict(verdict(2, "i1", Verdict.FALSE, undoes="f1"))
+    assert store.learned() == []
+
+
+def test_patterns_outlive_their_incident_where_there_is_a_verdict(
+    store: IncidentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "KEPT_INCIDENTS", 1)
+    store.commit(Grouping(), {}, [numbered(1), numbered(2), numbered(3)], {f"i{n}": [SLOW] for n in (1, 2, 3)})
+    store.add_verdict(verdict(1, "i1", Verdict.FALSE))
+    store.mark_published(store.unpublished())
+    store.commit(Grouping(), {}, [])
+    assert store.find("i1") is None
+    assert [learned.incident_id for learned in store.learned()] == ["i1"]
+    store.add_verdict(verdict(2, "i2", Verdict.FALSE))
+    assert [learned.incident_id for learned in store.learned()] == ["i1"]  # i2 is gone with what it was about

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from faultline.anomalies import AnyAnomaly
+from faultline.feedback import Verdict
 from faultline.incidents import Incident, IncidentState
 from incidents.store import IncidentStore
 from incidents.tracker import LOOK_EVERY, Arrived, Knowledge, Surroundings, Tracker
@@ -19,6 +20,7 @@ from spark.models.root_cause.grouping import QUIET
 from spark.models.root_cause.model import RootCauseModel
 from spark.models.root_cause.ranker import Ranker
 from spark.models.root_cause.situation import Change
+from tests.faultline.test_feedback import verdict
 from tests.spark.models.root_cause.pieces import at
 from tests.spark.models.root_cause.test_flow import window
 from tests.spark.models.root_cause.test_grouping import GRAPH, line, service
@@ -141,3 +143,26 @@ def test_records_delivered_again_change_nothing(tmp_path: Path, around: Around) 
     found = tracker(tmp_path, around)
     found.step(records(service("orders", 0)), at(3))
     assert found.step(records(service("orders", 0), first=1), at(4)) == []
+
+
+def test_pattern_that_was_called_normal_opens_nothing_more_until_that_is_undone(tmp_path: Path, around: Around) -> None:
+    found = tracker(tmp_path, around)
+    (opened,) = found.step(records(service("orders", 0)), at(3))
+    found.step([], at(16) + QUIET)
+    store = IncidentStore.open(tmp_path / "incidents.sqlite")
+    store.add_verdict(verdict(1, opened.incident_id, Verdict.FALSE))
+    found.learn()
+    assert found.step(records(service("orders", 100), first=1), at(103)) == []
+    assert found.called_normal == 1
+    assert len(found.step(records(service("storefront", 100), first=2), at(104))) == 1
+    store.add_verdict(verdict(2, opened.incident_id, Verdict.FALSE, undoes="f1"))
+    found.learn()
+    assert len(found.step(records(service("orders", 105), first=3), at(108))) == 1
+
+
+def test_verdicts_count_after_a_restart(tmp_path: Path, around: Around) -> None:
+    (opened,) = tracker(tmp_path, around).step(records(service("orders", 0)), at(3))
+    IncidentStore.open(tmp_path / "incidents.sqlite").add_verdict(verdict(1, opened.incident_id, Verdict.FALSE))
+    again = tracker(tmp_path, around)
+    again.step(records(service("orders", 1), first=1), at(4))
+    assert again.called_normal == 1
