@@ -41,6 +41,7 @@ class Ports:
     node_exporter: int = 9100
     feeder: int = 9108
     stream: int = 9109
+    incidents: int = 8110
     mlflow: int = 5000
 
     @classmethod

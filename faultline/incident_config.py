@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from faultline.artifact import CHAMPION
-from faultline.config import Environ, Paths, Topics, kafka_bootstrap
+from faultline.config import Environ, Paths, Ports, Topics, kafka_bootstrap
 from faultline.errors import ConfigError
 from faultline.settings import aware_time, read, read_session_pattern
 
@@ -45,4 +45,36 @@ class RecordingConfig:
             since=since,
             until=until,
             folder=Path(environ.get("FAULTLINE_RECORDING", str(paths.datasets / "recording"))),
+        )
+
+
+@dataclass(frozen=True)
+class IncidentConfig:
+    """Settings of the process that makes incidents of anomalies."""
+
+    bootstrap: str
+    topics: Topics
+    model: Path
+    session_pattern: str
+    store: Path
+    catalogs: tuple[Path, ...]
+    alertmanager: str
+    port: int
+
+    @classmethod
+    def from_env(cls, environ: Environ) -> Self:
+        """Read FAULTLINE_CATALOG (files or folders, by `:`), _ALERTMANAGER and the rest; raises ConfigError."""
+        paths, ports = Paths.from_env(environ), Ports.from_env(environ)
+        own = paths.home / "catalog-info.yaml"
+        default = str(own) if own.exists() else ""
+        catalogs = [part for part in environ.get("FAULTLINE_CATALOG", default).split(":") if part]
+        return cls(
+            bootstrap=kafka_bootstrap(environ),
+            topics=Topics.from_env(environ),
+            model=Path(environ.get("FAULTLINE_MODEL", str(paths.models / CHAMPION))),
+            session_pattern=read_session_pattern(environ, "FAULTLINE_SESSION_PATTERN"),
+            store=Path(environ.get("FAULTLINE_INCIDENTS", str(paths.home / "incidents" / "incidents.sqlite"))),
+            catalogs=tuple(map(Path, catalogs)),
+            alertmanager=environ.get("FAULTLINE_ALERTMANAGER", f"http://127.0.0.1:{ports.alertmanager}"),
+            port=ports.incidents,
         )

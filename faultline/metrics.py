@@ -151,6 +151,25 @@ class StreamMetrics:
         )
 
 
+class IncidentMetrics:
+    """What became of anomalies."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.incidents = Counter(
+            "faultline_incidents_total", "Incidents opened, resolved and merged.", ["state"], registry=registry
+        )
+        self.open = Gauge("faultline_incidents_open", "Incidents that are open.", registry=registry)
+        self.step_seconds = Gauge(
+            "faultline_incident_step_seconds", "Time of the last step: grouping, ranking, telling.", registry=registry
+        )
+        self.unreadable = Gauge(
+            "faultline_incident_unreadable_records", "Records of topic anomalies that are none.", registry=registry
+        )
+        self.called_normal = Gauge(
+            "faultline_incident_anomalies_called_normal", "Anomalies that verdicts left nothing of.", registry=registry
+        )
+
+
 def serve(registry: CollectorRegistry, port: int, host: str = "127.0.0.1") -> None:
     """Answer GET /metrics on loopback; raises StackError when the port is taken."""
     try:

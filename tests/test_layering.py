@@ -35,6 +35,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "spark.labelling": ("faultline", "spark.models", "spark.streams", "evaluation"),
     "feeder": ("faultline", "feeder"),
     "evaluation": ("faultline", "spark.models", "feeder", "evaluation"),
+    "incidents": ("faultline", "spark.models", "incidents"),
     "chaos": ("faultline", "chaos"),
     "demo": ("faultline", "demo"),
 }
@@ -45,13 +46,14 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "spark.models": ("pyspark", "py4j"),
     "feeder": ("faultline.stack", "faultline.cli", "pyspark", "torch"),
     "evaluation": ("faultline.cli", "pyspark", "torch"),
+    "incidents": ("faultline.stack", "faultline.cli", "pyspark", "torch", "onnxruntime"),
     "chaos": ("faultline.cli", "pyspark", "torch"),
     "demo": ("faultline.stack", "faultline.cli", "pyspark", "torch"),
     "demo.story": ("faultline.cli", "pyspark", "torch"),
 }
 UNSAFE_MODULES = ("pickle", "cloudpickle", "joblib", "dill", "shelve", "marshal")
 UNSAFE_CALLS = ("eval", "exec", "compile", "__import__")
-OURS = ("faultline", "spark", "feeder", "demo", "evaluation", "chaos")
+OURS = ("faultline", "spark", "feeder", "demo", "evaluation", "chaos", "incidents")
 TOP_LEVEL = (*OURS, "benchmarks")
 JOB_LINES = 40
 

@@ -1,0 +1,77 @@
+"""Group anomalies to incidents and rank their causes: `python -m incidents`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+
+import httpx
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from faultline.catalog.entities import Catalog
+from faultline.catalog.graph import DependencyGraph
+from faultline.catalog.reading import read_catalog
+from faultline.config import Environ
+from faultline.entry import run
+from faultline.errors import ArtifactError
+from faultline.incident_config import IncidentConfig
+from faultline.kafka_io import make_producer
+from faultline.metrics import IncidentMetrics
+from incidents.api import Context, build_app
+from incidents.kafka import TopicReader
+from incidents.service import IncidentService
+from incidents.store import IncidentStore
+from incidents.surroundings import RecentChanges, Requests
+from incidents.telling import Alerts
+from incidents.tracker import Knowledge, Surroundings, Tracker
+from spark.models.root_cause.model import RootCauseModel
+from spark.models.root_cause.naming import TemplateNames
+
+logger = logging.getLogger(__name__)
+
+
+def main(environ: Environ) -> None:
+    """Follow until SIGTERM or SIGINT, or until another model is champion: the supervisor starts it with that one."""
+    config = IncidentConfig.from_env(environ)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    folder = config.model.resolve()
+    catalog, store, registry = _catalog(config), IncidentStore.open(config.store), CollectorRegistry()
+    changes = RecentChanges(catalog.by_log_name())
+    requests = Requests(
+        TopicReader(config.bootstrap, config.topics.logs), TemplateNames.load(folder), config.session_pattern
+    )
+    knowledge = _knowledge(folder, catalog)
+    tracker = Tracker(store, knowledge, Surroundings(requests.steps, changes.changes))
+    alerts = Alerts(httpx.Client(base_url=config.alertmanager, timeout=5))
+    producer = make_producer(config.bootstrap, "incidents")
+    service = IncidentService(store, tracker, changes, alerts, producer, config.topics, IncidentMetrics(registry))
+    context = Context(IncidentStore.open(config.store), registry, lambda: knowledge.catalog, service.verdicts_changed)
+    server = uvicorn.Server(uvicorn.Config(build_app(context), port=config.port, access_log=False, log_config=None))
+    threading.Thread(target=server.run, daemon=True).start()
+    readers = (TopicReader(config.bootstrap, topic) for topic in (config.topics.anomalies, config.topics.changes))
+    service.run(*readers, stopping=lambda: stop.is_set() or config.model.resolve() != folder)
+    server.should_exit = True
+
+
+def _catalog(config: IncidentConfig) -> Catalog:
+    catalog = read_catalog(config.catalogs) if config.catalogs else Catalog({})
+    for problem in catalog.problems:
+        logger.warning("the catalog has a problem", extra={"problem": str(problem)})
+    return catalog
+
+
+def _knowledge(folder: Path, catalog: Catalog) -> Knowledge:
+    model = RootCauseModel.load(folder)
+    if model is None:
+        raise ArtifactError(f"{folder} has no root-cause part; ./run train adds one")
+    graph = DependencyGraph.of(catalog, model.edges)
+    return Knowledge(graph, catalog.by_log_name(), model.ranker, model.flow, folder.name)
+
+
+if __name__ == "__main__":
+    run("incidents", main)
