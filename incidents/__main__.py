@@ -53,8 +53,8 @@ def main(environ: Environ) -> None:
     context = Context(IncidentStore.open(config.store), registry, lambda: knowledge.catalog, service.verdicts_changed)
     server = uvicorn.Server(uvicorn.Config(build_app(context), port=config.port, access_log=False, log_config=None))
     threading.Thread(target=server.run, daemon=True).start()
-    readers = (TopicReader(config.bootstrap, topic) for topic in (config.topics.anomalies, config.topics.changes))
-    service.run(*readers, stopping=lambda: stop.is_set() or config.model.resolve() != folder)
+    anomalies, changed = (TopicReader(config.bootstrap, t) for t in (config.topics.anomalies, config.topics.changes))
+    service.run(anomalies, changed, lambda: stop.is_set() or config.model.resolve() != folder)
     server.should_exit = True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 class Window(Protocol):
     """Where records of a time can be had."""
 
-    def between(self, begin: datetime, end: datetime, limit: int) -> Sequence[bytes]:
+    def between(self, begin: datetime, end: datetime, limit: int) -> Iterable[bytes]:
         """Return the values of that time."""
         ...
 

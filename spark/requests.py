@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -12,6 +13,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from spark.models.root_cause.counting import REQUEST_SCHEMA, STEP_SCHEMA, request_batch, step_batch
 from spark.models.root_cause.naming import TemplateNames
+
+MAX_PARTS: Final = 500_000  # lines that calls are learned from; some 50 MB on the driver
 
 
 def read_requests(raw: DataFrame, model: Path, pattern: str) -> DataFrame:
@@ -37,3 +40,8 @@ def count_steps(requests: DataFrame) -> DataFrame:
     counted = whole.select("rows").mapInArrow(count, from_arrow_schema(STEP_SCHEMA))
     keys = [name for name in STEP_SCHEMA.names if name != "taken"]
     return counted.groupBy(*keys).agg(F.sum("taken").alias("taken"))
+
+
+def sample_parts(requests: DataFrame) -> DataFrame:
+    """Return what calls are learned from, of whole requests, at most MAX_PARTS lines."""
+    return requests.select("request", "service_name", "begin", "end").orderBy(F.hash("request"), "end").limit(MAX_PARTS)

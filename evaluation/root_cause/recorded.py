@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -33,6 +33,9 @@ AFTER: Final = timedelta(seconds=15)  # the incident was opened: what an operato
 LATE: Final = timedelta(seconds=60)  # after the fault's end: what begins later is another incident
 WINDOW_SECONDS: Final = 30  # of normal time, for the shares of steps
 LOOK_BACK: Final = timedelta(minutes=30)  # for changes
+
+
+T = TypeVar("T")
 
 
 class _Injection(msgspec.Struct):
@@ -183,7 +186,7 @@ def _errors(recording: Recording, begin: datetime, until: datetime) -> dict[str,
     return dict(total)
 
 
-def _read(path: Path, kind: type[msgspec.Struct]) -> list[msgspec.Struct]:
+def _read(path: Path, kind: type[T]) -> list[T]:
     try:
         return [msgspec.json.decode(line, type=kind) for line in path.read_bytes().splitlines() if line.strip()]
     except (OSError, msgspec.DecodeError) as error:

@@ -1,0 +1,76 @@
+"""Add what requests are like and what causes look like to a model: a new, self-contained model folder of all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from faultline.artifact import MANIFEST, read_manifest, write_manifest
+from faultline.config import TrainConfig
+from faultline.registry import Registry, Training
+from spark.models.features import FEATURES_VERSION
+from spark.models.release import fingerprint, publish_and_register, tags_of
+from spark.models.root_cause.counting import edges_of, steps_by_bucket, windows_of
+from spark.models.root_cause.flow import FlowProfile
+from spark.models.root_cause.model import FOLDER, RootCauseModel
+from spark.models.root_cause.ranker import LabelledCandidates, Ranker
+
+JOB: Final = "root_cause_train"
+WINDOW_SECONDS: Final = 30  # of normal time, whose shares of steps make a range; some ten in the shortest learning time
+WEIGHTS: Final = Path(__file__).parent  # of the incidents that this project injected, see docs/root-cause.md
+
+
+def release(
+    steps: pa.Table, parts: pa.Table, incidents: Sequence[LabelledCandidates], config: TrainConfig, registry: Registry
+) -> Path:
+    """Extend the model in `config.base`, publish, register; return the new folder.
+
+    Raises TrainingDataError when there is no request to learn from, ArtifactError for a base that is not whole,
+    RegistryUnavailable; the old model keeps the alias then.
+    """
+
+    def build(folder: Path) -> Training:
+        facts = extend(config.base, folder, steps, parts, incidents)["root_cause"]
+        parameters: dict[str, str | float] = {"features": FEATURES_VERSION, "base": config.base.resolve().name}
+        metrics = {name: float(value) for name, value in facts.items()}
+        return Training(JOB, parameters, metrics, tags_of(folder, fingerprint(steps)))
+
+    return publish_and_register(build, registry, config.models, config.alias)
+
+
+def extend(
+    base: Path, folder: Path, steps: pa.Table, parts: pa.Table, incidents: Sequence[LabelledCandidates]
+) -> dict[str, Any]:
+    """Write to `folder` the model in `base` with a root-cause part; return the manifest.
+
+    STEP_SCHEMA and REQUEST_SCHEMA rows of normal time teach what is usual; incidents whose cause is known teach the
+    weights, which are those of the project's own incidents where there are none.
+    """
+    facts = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
+    model = RootCauseModel(
+        FlowProfile.fit(windows_of(steps_by_bucket(steps), WINDOW_SECONDS)),
+        tuple(edges_of(parts)),
+        Ranker().fit(incidents) if incidents else default_ranker(),
+    )
+    shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, FOLDER), dirs_exist_ok=True)
+    model.save(folder)
+    usual = [ends for steps_of in model.flow.ranges.values() for ends in steps_of.values()]
+    facts["root_cause"] = {
+        "edges": len(model.edges),
+        "incidents": len(incidents),
+        "services": len(model.flow.ranges),
+        "steps": sum(map(len, usual)),
+    }
+    facts["trained_at"] = datetime.now(UTC).isoformat()
+    write_manifest(folder, **facts)
+    return read_manifest(folder)
+
+
+def default_ranker() -> Ranker:
+    """Return the ranker as delivered; the prior until one has been."""
+    return Ranker.load(WEIGHTS) if (WEIGHTS / "root_cause.json").is_file() else Ranker.prior()

@@ -1,0 +1,65 @@
+"""A model extended by its root-cause part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from faultline.artifact import read_manifest
+from faultline.catalog.graph import Edge
+from faultline.errors import TrainingDataError
+from spark.models.root_cause.counting import STEP_SCHEMA
+from spark.models.root_cause.model import RootCauseModel
+from spark.models.root_cause.release import default_ranker, extend
+from spark.models.semantic import SemanticModel
+from tests.spark.models.root_cause.test_ranker import PAST
+
+STEPS = pa.Table.from_pylist(
+    [
+        {"bucket": 30 * i, "service_name": "orders", "before": "asked", "after": after, "taken": taken}
+        for i in range(20)
+        for after, taken in (("stored", 18), ("refused", 2))
+    ],
+    STEP_SCHEMA,
+)
+PARTS = pa.Table.from_pylist(
+    [
+        {"request": f"r{n}", "service_name": name, "begin": n + at, "end": n + 1.0 - at}
+        for n in range(9)
+        for name, at in (("orders", 0.0), ("payments", 0.2))
+    ]
+)
+
+
+def test_model_has_all_it_had_and_knows_requests(model_folder: Path, tmp_path: Path) -> None:
+    manifest = extend(model_folder, tmp_path, STEPS, PARTS, PAST)
+    assert manifest == read_manifest(tmp_path)
+    assert manifest["root_cause"] == {"edges": 1, "incidents": len(PAST), "services": 1, "steps": 2}
+    found = RootCauseModel.load(tmp_path)
+    assert found is not None
+    assert found.edges == (Edge("orders", "payments", 9),)
+    low, high = found.flow.ranges["orders"]["asked"]["stored"]
+    assert 0.8 < low <= high < 0.95
+    assert found.ranker.weights != default_ranker().weights
+    assert manifest["version"] != read_manifest(model_folder)["version"]
+    assert SemanticModel.load(tmp_path).references == SemanticModel.load(model_folder).references
+
+
+def test_without_incidents_the_weights_are_those_delivered(model_folder: Path, tmp_path: Path) -> None:
+    extend(model_folder, tmp_path, STEPS, PARTS, [])
+    found = RootCauseModel.load(tmp_path)
+    assert found is not None
+    assert found.ranker.weights == default_ranker().weights
+
+
+def test_model_can_be_extended_again(model_folder: Path, tmp_path: Path) -> None:
+    extend(model_folder, tmp_path / "one", STEPS, PARTS, [])
+    manifest = extend(tmp_path / "one", tmp_path / "two", STEPS, PARTS, PAST)
+    assert manifest["root_cause"]["incidents"] == len(PAST)
+
+
+def test_normal_time_without_requests_is_an_error(model_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingDataError, match="no step of a request to learn from"):
+        extend(model_folder, tmp_path, STEPS.slice(0, 0), PARTS, [])
