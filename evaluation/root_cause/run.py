@@ -1,0 +1,57 @@
+"""Experiment 3 from end to end: rank the incidents of every set that is there, held out, and report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from evaluation.root_cause.arms import all_arms
+from evaluation.root_cause.curve import learning_curve
+from evaluation.root_cause.held_out import HoldOut, Ranked, rank_held_out
+from evaluation.root_cause.incidents import IncidentSet
+from evaluation.root_cause.recorded import Run, recorded_incidents
+from evaluation.root_cause.report import Findings, write_report
+from faultline.errors import ConfigError
+from faultline.stack.progress import Progress
+from spark.models.root_cause.ranker import Ranker
+
+
+def evaluate(run: Run | None, others: Sequence[IncidentSet], folder: Path, seed: int = 7) -> dict[str, Any]:
+    """Rank the incidents of a recorded run and of other sets; return the facts, with a summary to print.
+
+    Raises ConfigError when there is no incident at all.
+    """
+    begun, progress = datetime.now(UTC), Progress()
+    ours = recorded_incidents(run) if run is not None else None
+    sets = [*([ours] if ours else []), *others]
+    if not any(found.incidents for found in sets):
+        raise ConfigError("incidents", "none", "a recorded run of ./run chaos, or a day of TrainTicket")
+    with progress.step("ranking incidents by what others teach"):
+        ranked = [found for target in sets for found in _rank(target, sets)]
+    with progress.step("giving verdicts"):
+        points = learning_curve(run, ours.incidents, seed) if run is not None and ours is not None else []
+    labelled = [incident.labelled for found in sets for incident in found.incidents]
+    findings = Findings(sets, ranked, points, Ranker().fit(labelled).weights, begun, seed)
+    facts = write_report(folder, findings)
+    return {**facts, "summary": _summary(facts), "report": str(folder / "report.html")}
+
+
+def _rank(target: IncidentSet, sets: Sequence[IncidentSet]) -> list[Ranked]:
+    """Rank by every arm; arms that do not learn are the same whatever is held out."""
+    return [
+        found
+        for arm in all_arms()
+        for hold_out in (HoldOut if arm.learns else (HoldOut.KIND,))
+        for found in rank_held_out(arm, target, sets, hold_out)
+    ]
+
+
+def _summary(facts: dict[str, Any]) -> list[str]:
+    names = {"ac1": "AC@1", "ac3": "AC@3"}
+    return [
+        f"{aim['set']}: {names[aim['measure']]} {aim['found']:.3f} with the kind of fault held out, wanted"
+        f" {aim['wanted']:.3f}: {'reached' if aim['reached'] else 'not reached'}"
+        for aim in facts["aims"]
+    ]
