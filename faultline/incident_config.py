@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from faultline.artifact import CHAMPION
 from faultline.config import Environ, Paths, Ports, Topics, kafka_bootstrap
 from faultline.errors import ConfigError
 from faultline.settings import aware_time, read, read_session_pattern
 
-_TIME = "a time with zone, 2026-01-31T12:00:00Z"
+RECORDING: Final = "recording"  # folder of a run in which incident_preprocessing keeps what was seen of it
+_TIME: Final = "a time with zone, 2026-01-31T12:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -77,4 +78,34 @@ class IncidentConfig:
             catalogs=tuple(map(Path, catalogs)),
             alertmanager=environ.get("FAULTLINE_ALERTMANAGER", f"http://127.0.0.1:{ports.alertmanager}"),
             port=ports.incidents,
+        )
+
+
+@dataclass(frozen=True)
+class RootCauseEvaluationConfig:
+    """Settings of experiment 3."""
+
+    run: Path | None  # folder of a ./run chaos
+    recording: Path
+    catalogs: tuple[Path, ...]
+    trainticket: Path | None
+    out: Path
+
+    @classmethod
+    def from_env(cls, environ: Environ, public: Path) -> Self:
+        """Read FAULTLINE_CHAOS_RUN, _RECORDING, _CATALOG, _TRAINTICKET and _OUT.
+
+        By default the newest run that was recorded, and TrainTicket where it is among the `public` sets.
+        """
+        paths = Paths.from_env(environ)
+        recorded = sorted(path.parent for path in (paths.reports / "chaos").glob(f"*/{RECORDING}"))
+        run = environ.get("FAULTLINE_CHAOS_RUN") or (str(recorded[-1]) if recorded else "")
+        day = environ.get("FAULTLINE_TRAINTICKET") or str(public / "nezha-trainticket")
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        return cls(
+            run=Path(run) if run else None,
+            recording=Path(environ.get("FAULTLINE_RECORDING", f"{run}/{RECORDING}")),
+            catalogs=tuple(Path(part) for part in environ.get("FAULTLINE_CATALOG", "").split(":") if part),
+            trainticket=Path(day) if "FAULTLINE_TRAINTICKET" in environ or Path(day).is_dir() else None,
+            out=Path(environ.get("FAULTLINE_OUT", str(paths.reports / "root_cause" / now))),
         )

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from evaluation.root_cause import trainticket
 from evaluation.root_cause.arms import all_arms
 from evaluation.root_cause.curve import learning_curve
 from evaluation.root_cause.held_out import HoldOut, Ranked, rank_held_out
 from evaluation.root_cause.incidents import IncidentSet
-from evaluation.root_cause.recorded import Run, recorded_incidents
+from evaluation.root_cause.recorded import Run, read_run, recorded_incidents
 from evaluation.root_cause.report import Findings, write_report
+from faultline.catalog.demo import demo_entities
+from faultline.catalog.entities import Catalog
+from faultline.catalog.reading import read_catalog
+from faultline.catalog.synthetic import synthetic_entities
+from faultline.config import Environ
 from faultline.errors import ConfigError
+from faultline.incident_config import RootCauseEvaluationConfig
 from faultline.stack.progress import Progress
 from spark.models.root_cause.ranker import Ranker
+
+DISTRACTORS: Final = 100  # services that nothing runs, in the catalog beside the demo's
 
 
 def evaluate(run: Run | None, others: Sequence[IncidentSet], folder: Path, seed: int = 7) -> dict[str, Any]:
@@ -36,6 +45,18 @@ def evaluate(run: Run | None, others: Sequence[IncidentSet], folder: Path, seed:
     findings = Findings(sets, ranked, points, Ranker().fit(labelled).weights, begun, seed)
     facts = write_report(folder, findings)
     return {**facts, "summary": _summary(facts), "report": str(folder / "report.html")}
+
+
+def evaluate_configured(config: RootCauseEvaluationConfig, environ: Environ) -> dict[str, Any]:
+    """Evaluate what the settings name; without a catalog, the demo's among 100 invented services."""
+    if config.catalogs:
+        catalog = read_catalog(config.catalogs)
+    else:
+        entities = [*demo_entities(environ), *synthetic_entities(DISTRACTORS, seed=7)]
+        catalog = Catalog({entity.ref: entity for entity in entities})
+    run = read_run(config.run, config.recording, catalog) if config.run else None
+    days = [trainticket.load(config.trainticket)] if config.trainticket else []
+    return evaluate(run, days, config.out)
 
 
 def _rank(target: IncidentSet, sets: Sequence[IncidentSet]) -> list[Ranked]:
