@@ -55,7 +55,7 @@ def plot_ranks(path: Path, incidents: pd.DataFrame, target: str) -> None:
             axes.scatter(column + np.linspace(-0.25, 0.25, len(ranks)), ranks, s=18, color=OURS, alpha=0.8)
         axes.set_xticks(range(len(kinds)), kinds, rotation=60, ha="right")
         axes.set_yticks(range(1, 7), ["1", "2", "3", "4", "5", "later"])
-        axes.invert_yaxis()
+        axes.set_ylim(6.4, 0.6)
         axes.set_ylabel("rank of the cause")
 
 

@@ -30,6 +30,10 @@ from spark.models.root_cause.symptoms import Symptom, flow_symptom, number_sympt
 
 NAME: Final = "TrainTicket"
 FILES: Final = ("faults.csv", "logs.csv.gz", "traces.csv.gz", "metrics.csv.gz")
+NOTES: Final = (
+    "What is usual is learned from the other windows, faulty themselves, and from one minute without a fault.",
+    "When a symptom began is not told: first to alert has nothing to go by. There is no catalog: text has only names.",
+)
 FAULT_FREE: Final = "fault_free:"
 MIN_SPANS: Final = 5  # of an operation within a window, for their median
 SCRAPE: Final = timedelta(minutes=1)  # a sample speaks of the minute before it
@@ -96,7 +100,7 @@ def load(folder: Path) -> IncidentSet:
         DependencyGraph(Edge(source, target, requests) for (source, target), requests in edges.items()),
     )
     services = len({series.service_name for series in background.samples})
-    return IncidentSet(NAME, tuple(_incident(fault, background) for fault in faults), services)
+    return IncidentSet(NAME, tuple(_incident(fault, background) for fault in faults), services, NOTES)
 
 
 def _read_faults(path: Path) -> tuple[list[_Fault], dict[str, int]]:

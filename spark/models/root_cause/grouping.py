@@ -1,7 +1,7 @@
 """Anomalies of one cause become one incident: by time, by who depends on whom, and by shared requests.
 
 A function of state and anomalies, in order of arrival; time is given, never read. The state is bounded: MAX_OPEN
-incidents, MAX_SYMPTOMS of each, MAX_TRACES of each, PENDING_LINES waiting lines, SEEN_IDS remembered ids.
+incidents, MAX_SYMPTOMS of each, MAX_TRACES of each, PENDING waiting lines and sessions, SEEN_IDS remembered ids.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from spark.models.root_cause.symptoms import Symptom, SymptomKind, symptoms_of
 JOIN: Final = timedelta(seconds=60)  # after the last anomaly: what comes later began by itself
 QUIET: Final = timedelta(seconds=25)  # without an anomaly an incident is over; a lasting one is told every 15 s
 LINE_WINDOW: Final = timedelta(seconds=ALERT_WINDOW_SECONDS)  # in which lone lines count together
+REMEMBERED: Final = timedelta(minutes=2)  # after its end: sessions of an incident are judged when they are over
 HOPS: Final = 2  # between services that can have one fault: a caller's caller, or two callers of one
 MAX_OPEN: Final = 100
 MAX_SYMPTOMS: Final = 200
 MAX_TRACES: Final = 1000
-PENDING_LINES: Final = 1000
+PENDING: Final = 1000
 SEEN_IDS: Final = 20_000
 
 
@@ -67,14 +68,15 @@ class Grouping(msgspec.Struct):
     """The whole state."""
 
     groups: dict[str, Group] = {}  # open ones, oldest first
-    pending: list[Anomaly] = []  # lines that no service anomaly has confirmed yet
+    closed: dict[str, Group] = {}  # those resolved a short while ago
+    pending: list[Anomaly | SessionAnomaly] = []  # that nothing has confirmed yet
     seen: dict[str, None] = {}  # event ids: anomalies are delivered at least once
 
     def take(self, anomaly: AnyAnomaly, graph: DependencyGraph) -> list[Group]:
         """Take in one anomaly; return the incidents that changed, merged ones first, none when it was seen before.
 
-        A line alone opens nothing; it waits for its service to be called abnormal. Lines of several services open an
-        incident as they raise LogAnomaly.
+        A line or session alone opens nothing; it waits for its service to be called abnormal. Several open an incident
+        as they raise an alert. What was part of an incident that is over opens none either.
         """
         if anomaly.event_id in self.seen:
             return []
@@ -82,25 +84,29 @@ class Grouping(msgspec.Struct):
         while len(self.seen) > SEEN_IDS:
             del self.seen[next(iter(self.seen))]
         matches = [group for group in self.groups.values() if _belongs(anomaly, group, graph)]
-        if isinstance(anomaly, Anomaly) and not matches:
+        if not matches and any(_was_part(anomaly, group, graph) for group in self.closed.values()):
+            return []
+        if not matches and not isinstance(anomaly, ServiceAnomaly):
             return self._wait(anomaly)
         return self._put(anomaly, matches, graph)
 
     def close(self, now: datetime) -> list[Group]:
         """Resolve and return the incidents that have been quiet; forget lines that waited in vain."""
-        self.pending = [line for line in self.pending if now - line.timestamp <= 2 * LINE_WINDOW]
+        self.pending = [anomaly for anomaly in self.pending if now - ended(anomaly) <= JOIN]
+        self.closed = {name: group for name, group in self.closed.items() if now - group.last_at <= REMEMBERED}
         quiet = [group for group in self.groups.values() if now - group.last_at > QUIET]
         for group in quiet:
             group.state = IncidentState.RESOLVED
-            del self.groups[group.incident_id]
+            self.closed[group.incident_id] = self.groups.pop(group.incident_id)
         return quiet
 
-    def _wait(self, line: Anomaly) -> list[Group]:
-        self.pending = [*self.pending, line][-PENDING_LINES:]
-        together = [other for other in self.pending if abs(other.timestamp - line.timestamp) <= LINE_WINDOW]
+    def _wait(self, anomaly: Anomaly | SessionAnomaly) -> list[Group]:
+        self.pending = [*self.pending, anomaly][-PENDING:]
+        alike = [other for other in self.pending if isinstance(other, type(anomaly))]
+        together = [other for other in alike if abs(ended(other) - ended(anomaly)) <= LINE_WINDOW]
         if not _is_alarming([other.service_name for other in together]):
             return []
-        return self._put(line, [], None)
+        return self._put(anomaly, [], None)
 
     def _put(self, anomaly: AnyAnomaly, matches: list[Group], graph: DependencyGraph | None) -> list[Group]:
         group = matches[0] if matches else self._open(anomaly)
@@ -109,10 +115,10 @@ class Grouping(msgspec.Struct):
             part.state, part.merged_into = IncidentState.MERGED, group.incident_id
             del self.groups[part.incident_id]
         group.add(anomaly, list(symptoms_of(anomaly)))
-        for line in [line for line in self.pending if graph is None or _belongs(line, group, graph)]:
-            self.pending.remove(line)
-            if line.event_id != anomaly.event_id:
-                group.add(line, list(symptoms_of(line)))
+        for waiting in [other for other in self.pending if graph is None or _belongs(other, group, graph)]:
+            self.pending.remove(waiting)
+            if waiting.event_id != anomaly.event_id:
+                group.add(waiting, list(symptoms_of(waiting)))
         return [*matches[1:], group]
 
     def _open(self, anomaly: AnyAnomaly) -> Group:
@@ -154,6 +160,11 @@ def _belongs(anomaly: AnyAnomaly, group: Group, graph: DependencyGraph) -> bool:
     if not graph.knows(anomaly.service_name):  # nobody knows what it has to do with: by time alone, and close in time
         return began(anomaly) - group.last_at <= LINE_WINDOW
     return any(graph.near(anomaly.service_name, other, HOPS) for other in group.services)
+
+
+def _was_part(anomaly: AnyAnomaly, group: Group, graph: DependencyGraph) -> bool:
+    """Return whether an anomaly that is told late was over before the incident's last sign of life was."""
+    return ended(anomaly) <= group.last_at + LINE_WINDOW and _belongs(anomaly, group, graph)
 
 
 def _is_alarming(services: Sequence[str]) -> bool:

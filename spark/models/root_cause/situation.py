@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -124,16 +124,21 @@ def _explained(situation: Situation, name: str) -> float:
 
 
 def _named(situation: Situation) -> dict[str, float]:
-    """Return how many of the other services' abnormal lines name a service or its address, as a share."""
+    """Return how much of what a service's callers say names it or its address: the greatest share of any of them.
+
+    Who fails because of another often says so; who fails because of that one names the wrong one.
+    """
     names = _names(situation)
-    counts: dict[str, int] = defaultdict(int)
-    lines = [symptom for symptom in situation.symptoms if symptom.line is not None]
-    for symptom in lines:
-        words = {word.lower().rstrip(".-:") for word in _WORD.findall(symptom.text)}
-        found = {names[word] for word in words if word in names}
-        for name in found - {symptom.service_name}:
-            counts[name] += 1
-    return {name: count / len(lines) for name, count in counts.items()}
+    found: dict[str, float] = {}
+    for service, symptoms in situation.by_service.items():
+        lines = [symptom.text for symptom in symptoms if symptom.line is not None]
+        counts: Counter[str] = Counter()
+        for text in lines:
+            words = {word.lower().rstrip(".-:") for word in _WORD.findall(text)}
+            counts.update({names[word] for word in words if word in names} - {service})
+        for name, count in counts.items():
+            found[name] = max(found.get(name, 0.0), count / len(lines))
+    return found
 
 
 def _names(situation: Situation) -> dict[str, str]:

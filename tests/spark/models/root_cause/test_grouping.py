@@ -8,11 +8,20 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from faultline.anomalies import Anomaly, AnyAnomaly, ServiceAnomaly
+from faultline.anomalies import Anomaly, AnyAnomaly, ServiceAnomaly, SessionAnomaly
 from faultline.catalog.graph import DependencyGraph, Edge
 from faultline.incidents import IncidentState
 from spark.models.root_cause import grouping as subject
-from spark.models.root_cause.grouping import JOIN, LINE_WINDOW, MAX_OPEN, MAX_SYMPTOMS, QUIET, Group, Grouping
+from spark.models.root_cause.grouping import (
+    JOIN,
+    LINE_WINDOW,
+    MAX_OPEN,
+    MAX_SYMPTOMS,
+    QUIET,
+    REMEMBERED,
+    Group,
+    Grouping,
+)
 from tests.spark.models.root_cause.pieces import at
 from tests.spark.models.root_cause.test_symptoms import abnormal_line, abnormal_service, moved
 
@@ -137,13 +146,57 @@ def test_quiet_incident_is_resolved_once() -> None:
 
 def test_lines_that_waited_in_vain_are_forgotten() -> None:
     state, _ = feed(line("orders", 0))
-    state.close(at(2 * LINE_WINDOW.total_seconds() + 1))
+    state.close(at(JOIN.total_seconds() + 1))
     assert state.pending == []
+
+
+def session(name: str, second: float, key: str = "k") -> SessionAnomaly:
+    return SessionAnomaly(
+        detector="session",
+        event_id=f"{name} {second} {key}",
+        explanation=f"{name} leaves a step out",
+        first=at(second - 1),
+        last=at(second),
+        model_version="m",
+        moved=[],
+        p_value=1e-4,
+        score=1.0,
+        service_name=name,
+        services=[name],
+        session_key=key,
+    )
+
+
+def test_session_alone_opens_nothing_and_three_do() -> None:
+    state, changed = feed(session("orders", 0, "a"), line("orders", 1), line("orders", 2), session("orders", 3, "b"))
+    assert changed == []
+    state.take(session("orders", 4, "c"), GRAPH)
+    (group,) = state.groups.values()
+    assert group.anomalies == 5
+
+
+def test_session_of_an_incident_that_is_over_opens_none() -> None:
+    state, _ = feed(service("orders", 0))
+    state.close(at(16) + QUIET)
+    for number in range(9):
+        assert state.take(session("storefront", 10, str(number)), GRAPH) == []
+    assert state.groups == {}
+    assert state.pending == []
+    state.take(service("orders", 50), GRAPH)
+    assert len(state.groups) == 1
+
+
+def test_incidents_that_are_over_are_forgotten_in_the_end() -> None:
+    state, _ = feed(service("orders", 0))
+    state.close(at(16) + QUIET)
+    assert len(state.closed) == 1
+    state.close(at(16) + REMEMBERED)
+    assert state.closed == {}
 
 
 def test_state_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "SEEN_IDS", 50)
-    monkeypatch.setattr(subject, "PENDING_LINES", 10)
+    monkeypatch.setattr(subject, "PENDING", 10)
     lonely = DependencyGraph(Edge(f"s{i}", f"t{i}") for i in range(MAX_OPEN + 5))
     state = Grouping()
     for i in range(MAX_OPEN + 5):
