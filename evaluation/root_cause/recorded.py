@@ -23,7 +23,7 @@ from faultline.errors import ConfigError
 from faultline.records import Event
 from spark.models.root_cause.counting import BUCKET_SECONDS, windows_of
 from spark.models.root_cause.flow import Counts, FlowProfile
-from spark.models.root_cause.grouping import Grouping
+from spark.models.root_cause.grouping import Grouping, began
 from spark.models.root_cause.recording import Recording
 from spark.models.root_cause.situation import Change, Situation
 from spark.models.root_cause.symptoms import Symptom, flow_symptom
@@ -102,7 +102,7 @@ def _incident(
     """Replay the anomalies from the injection on, until some seconds after the first incident was opened."""
     grouping, opened, until = Grouping(), None, injection.end + LATE
     for arrived, anomaly in run.recording.anomalies:
-        if arrived < injection.start:
+        if arrived < injection.start or began(anomaly) < injection.start - timedelta(seconds=15):
             continue
         if arrived > until:
             break

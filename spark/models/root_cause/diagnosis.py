@@ -103,6 +103,7 @@ def _relations(situation: Situation, name: str, change: Change | None, weights: 
         "explains": f"{above} depend on it and are abnormal",
         "explained": f"depends on {below}, abnormal too",
         "named": "is named in abnormal lines of other services",
+        "blames": "names a service it depends on in its own abnormal lines",
         "text": "abnormal lines are about what the catalog says of it",
     }
     for feature, text in texts.items():

@@ -21,7 +21,7 @@ DECAY: Final = 0.7  # of what a dependency explains, per hop: each service betwe
 FIRST_SECONDS: Final = 5.0  # after the first symptom; a batch and the shortest window lie between
 CHANGE_SECONDS: Final = 600.0  # most faults of a release show in the first minutes
 OWN: Final = tuple(f"own_{kind}" for kind in SymptomKind)
-FEATURES: Final = (*OWN, "first", "explains", "explained", "named", "text", "changed", "is_change")
+FEATURES: Final = (*OWN, "first", "explains", "explained", "named", "blames", "text", "changed", "is_change")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?::\d+)?")
 
 
@@ -78,10 +78,25 @@ def candidates_of(situation: Situation) -> Candidates:
 
     Linear in symptoms and in what depends on the abnormal services within graph.MAX_HOPS, not in the catalog.
     """
-    named, changed = _named(situation), _changed(situation)
+    said, changed = _said_of_others(situation), _changed(situation)
+    named = {
+        name: max(said_of[name] for said_of in said.values() if name in said_of) for name in set().union(*said.values())
+    }
     reached = {other for name in situation.by_service for other in situation.graph.dependencies(name)}
     names = sorted({*situation.by_service, *named, *reached, *changed})
-    rows = {name: _row(situation, name, named.get(name, 0.0), changed.get(name, 0.0)) for name in names}
+    rows = {
+        name: _row(
+            situation,
+            name,
+            [
+                named.get(name, 0.0),
+                _blames(situation, name, said.get(name, {})),
+                situation.similarity.get(name, 0.0),
+                changed.get(name, 0.0),
+            ],
+        )
+        for name in names
+    }
     changes = sorted(situation.changes, key=lambda change: (change.at, change.event_id))
     of_changes = [_change_row(situation, change, rows) for change in changes]
     x = np.array([*rows.values(), *of_changes], np.float64).reshape(-1, len(FEATURES))
@@ -93,11 +108,11 @@ def _scaled(symptom: Symptom) -> float:
     return math.log1p(symptom.surprise) / math.log1p(MOST_SURPRISE)
 
 
-def _row(situation: Situation, name: str, named: float, changed: float) -> list[float]:
+def _row(situation: Situation, name: str, others: list[float]) -> list[float]:
     symptoms = situation.by_service.get(name, [])
     own = [max((_scaled(s) for s in symptoms if s.kind is kind), default=0.0) for kind in SymptomKind]
     relations = [_first(situation, symptoms), _explains(situation, name), _explained(situation, name)]
-    return [*own, *relations, named, situation.similarity.get(name, 0.0), changed, 0.0]
+    return [*own, *relations, *others, 0.0]
 
 
 def _first(situation: Situation, symptoms: Iterable[Symptom]) -> float:
@@ -123,22 +138,25 @@ def _explained(situation: Situation, name: str) -> float:
     return max((situation.severity.get(other, 0.0) * DECAY ** (hops - 1) for other, hops in below.items()), default=0.0)
 
 
-def _named(situation: Situation) -> dict[str, float]:
-    """Return how much of what a service's callers say names it or its address: the greatest share of any of them.
-
-    Who fails because of another often says so; who fails because of that one names the wrong one.
-    """
+def _said_of_others(situation: Situation) -> dict[str, dict[str, float]]:
+    """Return which share of a service's abnormal lines names another, by name or address, for each that says so."""
     names = _names(situation)
-    found: dict[str, float] = {}
+    found: dict[str, dict[str, float]] = {}
     for service, symptoms in situation.by_service.items():
         lines = [symptom.text for symptom in symptoms if symptom.line is not None]
         counts: Counter[str] = Counter()
         for text in lines:
             words = {word.lower().rstrip(".-:") for word in _WORD.findall(text)}
             counts.update({names[word] for word in words if word in names} - {service})
-        for name, count in counts.items():
-            found[name] = max(found.get(name, 0.0), count / len(lines))
+        if counts:
+            found[service] = {name: count / len(lines) for name, count in counts.items()}
     return found
+
+
+def _blames(situation: Situation, name: str, said: Mapping[str, float]) -> float:
+    """Return how much of what a service says names one that it depends on: it fails because of that one, it says."""
+    below = situation.graph.dependencies(name)
+    return max((share for other, share in said.items() if other in below), default=0.0)
 
 
 def _names(situation: Situation) -> dict[str, str]:

@@ -128,11 +128,12 @@ def _said(anomaly: Anomaly) -> Symptom:
 
 def _moved(anomaly: ServiceAnomaly, deviation: Deviation) -> Symptom:
     """Half the square of a distance in spreads is its surprise under a normal distribution."""
+    width = anomaly.window_end - anomaly.window_start
     return Symptom(
         service_name=anomaly.service_name,
         kind=_kind_of_move(deviation),
         surprise=min(deviation.deviation**2 / 2, MOST_SURPRISE),
-        since=anomaly.since,
+        since=anomaly.since + width,  # when the first abnormal window was over: what it holds of before was normal
         text=describe_deviation(deviation),
         pattern=deviation.feature,
     )

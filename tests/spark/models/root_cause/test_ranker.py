@@ -51,8 +51,8 @@ def test_trained_ranker_has_learned_what_speaks_for_a_cause() -> None:
 
 def test_weights_keep_their_sign_and_kinds_that_never_came_their_prior() -> None:
     weights = Ranker().fit(PAST).weights
-    assert weights["explained"] <= 0
-    assert all(weights[name] >= 0 for name in FEATURES if name not in ("explained", "is_change"))
+    assert all(weights[name] <= 0 for name in ("explained", "blames"))
+    assert all(weights[name] >= 0 for name in FEATURES if name not in ("explained", "blames", "is_change"))
     assert weights["own_silence"] == pytest.approx(subject.PRIOR_OWN, abs=1e-3)
 
 

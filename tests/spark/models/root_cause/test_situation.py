@@ -87,6 +87,16 @@ def test_service_is_named_by_name_alias_and_address_in_lines_of_others() -> None
     assert features(Situation(lines, SHOP, catalog), "orders")["named"] == 0.0
 
 
+def test_service_that_names_its_dependency_blames_it_and_a_dependency_that_names_its_caller_does_not() -> None:
+    lines = [
+        said("orders", "payments did not answer"),
+        said("orders", "order 7 refused", since=1),
+        said("payments", "storefront sent no amount", since=2),
+    ]
+    assert features(Situation(lines, SHOP), "orders")["blames"] == pytest.approx(1 / 2)
+    assert features(Situation(lines, SHOP), "payments")["blames"] == 0.0
+
+
 def test_service_without_an_entry_can_be_named_too() -> None:
     lines = [said("orders", "ledger did not answer"), symptom("ledger")]
     assert features(Situation(lines, SHOP), "ledger")["named"] == 1.0

@@ -101,7 +101,7 @@ def test_every_number_that_moved_is_a_symptom_of_its_kind() -> None:
     )
     found = list(symptoms_of(anomaly))
     assert [symptom.kind for symptom in found] == ["time", "resource", "errors", "silence", "volume", "silence"]
-    assert {symptom.since for symptom in found} == {START}
+    assert {symptom.since for symptom in found} == {START + timedelta(seconds=15)}
     assert found[0].surprise == 32.0
     assert found[0].text == "95th percentile of duration_seconds 2 instead of 0.1"
 
