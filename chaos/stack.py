@@ -49,9 +49,9 @@ class ExperimentStack:
             raise ChaosError(text + "./run down first")
 
     def bring_up(self) -> datetime:
-        """Start everything but the stream; return the begin of the time that can be learned from."""
+        """Start everything that needs no model; return the begin of the time that can be learned from."""
         begin = datetime.now(UTC)
-        self._stack.up([name for name in self._stack.programs if name != "stream"])
+        self._stack.up(self._stack.without_model())
         return begin
 
     def learn(self, since: datetime) -> None:

@@ -99,8 +99,7 @@ class _Story:
         return self._report(fault, alert)
 
     def _bring_up(self, *, relearn: bool) -> None:
-        names = [name for name in self._stack.programs if name != "stream"]
-        self._stack.up(names)
+        self._stack.up(self._stack.without_model())
         self._times.stack_up = _now()
         if relearn or not StreamConfig.from_env(self._environ).model.exists():
             self._learn()

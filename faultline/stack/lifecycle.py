@@ -74,9 +74,16 @@ class Stack:
         return "" if self._supervisor.pid() else describe(find_leftovers(self._paths))
 
     def expected(self) -> list[Program]:
-        """Return the programs of a plain `up`: all, but the stream only once there is a model."""
-        with_stream = has_model(self._environ)
-        return [program for program in self.programs.values() if with_stream or program.name != "stream"]
+        """Return the programs of a plain `up`: all, but what needs a model only once there is one."""
+        return [
+            program
+            for program in self.programs.values()
+            if program.needs_part is None or has_model(self._environ, program.needs_part)
+        ]
+
+    def without_model(self) -> list[str]:
+        """Return the names of the programs that run before anything was learned."""
+        return [program.name for program in self.programs.values() if program.needs_part is None]
 
     def program(self, name: str) -> Program:
         """Return a program by name; ConfigError lists those that exist."""

@@ -28,6 +28,7 @@ class Program:
     probe: Probe | None = None  # None: up once it has kept running for supervisor.START_SECONDS
     ports: tuple[int, ...] = ()
     needs: tuple[str, ...] = ()  # programs that must be up first
+    needs_part: str | None = None  # of a trained model: a folder or file in it; "" the model itself
     tools: tuple[str, ...] = ()  # keys of prerequisites.TOOLS
     templates: tuple[Path, ...] = ()  # rendered into the run folder before the start
     after_ready: Callable[[], None] = lambda: None

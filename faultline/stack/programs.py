@@ -18,9 +18,9 @@ SERVICES = ("payments", "inventory", "orders", "storefront")
 MODEL_HINT = "no model yet: ./run train learns one from the traffic, ./run demo does it all"
 
 
-def has_model(environ: Environ) -> bool:
-    """True when the streaming job has a model to load."""
-    return StreamConfig.from_env(environ).model.exists()
+def has_model(environ: Environ, part: str = "") -> bool:
+    """True when there is a model to load, and it has a part."""
+    return (StreamConfig.from_env(environ).model / part).exists()
 
 
 def declare_programs(environ: Environ) -> dict[str, Program]:
@@ -36,6 +36,7 @@ def declare_programs(environ: Environ) -> dict[str, Program]:
         _prometheus(environ, ports),
         _traffic(ports),
         _stream(ports),
+        _incidents(ports),
     ]
     return {program.name: program for program in programs}
 
@@ -189,8 +190,21 @@ def _stream(ports: Ports) -> Program:
         probe=http_ok(ports.stream, "/metrics"),
         ports=(ports.stream,),
         needs=("kafka",),
+        needs_part="",
         tools=("java",),
         stop_group=False,  # the JVM must outlive the driver's orderly end
         ready_seconds=240,  # the first start fetches the connector
         stop_seconds=40,
+    )
+
+
+def _incidents(ports: Ports) -> Program:
+    return Program(
+        name="incidents",
+        address=f"{_url(ports.incidents)}/v1/incidents",
+        command=_python("-m", "incidents"),
+        probe=http_ok(ports.incidents, "/health"),
+        ports=(ports.incidents,),
+        needs=("kafka", "alertmanager"),
+        needs_part="root_cause",
     )

@@ -1,4 +1,4 @@
-"""Learn a model from what topic `logs` holds: four Spark jobs, one after the other."""
+"""Learn a model from what topic `logs` holds: five Spark jobs, one after the other."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from faultline.stack.spark_submit import submit_command
 
 CANDIDATE = {"FAULTLINE_ALIAS": "candidate"}
 EXTEND = {"FAULTLINE_BASE_ALIAS": "candidate"}
-# What lines say is learned first, its templates are counted then; only the model with both parts becomes champion.
+# What lines say is learned first, its templates are counted then; only the model with all parts becomes champion.
 JOBS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("semantic_preprocessing.py", {}),
     ("semantic_train.py", CANDIDATE),
     ("structure_preprocessing.py", EXTEND),
-    ("structure_train.py", EXTEND),
+    ("structure_train.py", CANDIDATE | EXTEND),
+    ("root_cause_train.py", EXTEND),
 )
 
 

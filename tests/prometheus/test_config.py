@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import pytest
 import yaml
@@ -88,11 +89,22 @@ def test_alert_goes_to_its_receiver(tmp_path: Path, labels: list[str], receiver:
     assert check("amtool", "config", "routes", "test", f"--config.file={path}", *labels).splitlines()[0] == receiver
 
 
-def test_only_alerts_of_the_pipeline_are_inhibited() -> None:
-    inhibitions = yaml.safe_load(rendered("alertmanager.yml"))["inhibit_rules"]
-    assert inhibitions
+def inhibitions() -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = yaml.safe_load(rendered("alertmanager.yml"))["inhibit_rules"]
+    return rules
+
+
+def test_what_was_learned_pages_as_an_incident_while_there_is_one() -> None:
+    (rule,) = [rule for rule in inhibitions() if "Incident" in str(rule["source_matchers"])]
+    assert rule["target_matchers"] == ['side="ml"', 'alertname=~"LogAnomaly|BehaviourAnomaly"']
+    assert "equal" not in rule
+
+
+def test_else_only_alerts_of_the_pipeline_are_inhibited() -> None:
+    found = [rule for rule in inhibitions() if "Incident" not in str(rule["source_matchers"])]
+    assert found
     known = set(re.findall(r"- alert: (\w+)", (PROMETHEUS / "alerts" / "faultline.yml").read_text()))
-    for rule in inhibitions:
+    for rule in found:
         assert 'side="pipeline"' in rule["target_matchers"]
         names = set(re.findall(r"\w+Faultline\w+|Faultline\w+", " ".join(map(str, rule["target_matchers"]))))
         source = re.findall(r"Faultline\w+", str(rule["source_matchers"]))

@@ -31,6 +31,11 @@ def test_the_proxy_is_there_when_asked_for_and_before_those_that_call_through_it
     assert "nobody listens on /srv/f/run/proxy.sock; start the stack" in str(PROGRAMS["proxy"].probe())
 
 
+def test_what_needs_a_model_says_which_part_of_it() -> None:
+    parts = {name: program.needs_part for name, program in PROGRAMS.items() if program.needs_part is not None}
+    assert parts == {"stream": "", "incidents": "root_cause"}
+
+
 def test_tools_and_templates_exist() -> None:
     for program in PROGRAMS.values():
         assert set(program.tools) <= set(TOOLS)
@@ -54,3 +59,4 @@ def test_the_stream_has_a_model_once_its_folder_exists(tmp_path: Path) -> None:
     assert not has_model(environ)
     (tmp_path / "models" / "champion").mkdir(parents=True)
     assert has_model(environ)
+    assert not has_model(environ, "root_cause")

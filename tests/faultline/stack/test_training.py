@@ -52,7 +52,8 @@ def test_only_the_last_job_makes_a_champion(
     training.train(environ, Progress(io.StringIO()))
     said = {path.stem: path.read_text().split() for path in (tmp_path / "log").iterdir()}
     assert said["semantic_train"][0] == "candidate"
-    assert said["structure_train"] == ["default", "candidate"]
+    assert said["structure_train"] == ["candidate", "candidate"]
+    assert said["root_cause_train"] == ["default", "candidate"]
 
 
 def test_a_job_that_fails_is_named_with_the_end_of_its_log(
