@@ -14,7 +14,7 @@ from demo.watching import Watch
 from faultline.alerts import FiringAlert
 from faultline.config import Paths, Ports, StreamConfig, Topics, kafka_bootstrap
 from faultline.errors import FaultlineError
-from faultline.recent import printable
+from faultline.printing import printable
 from faultline.records import SourceType
 from faultline.stack.jars import connector_jars
 from faultline.stack.lifecycle import Stack

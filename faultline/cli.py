@@ -18,6 +18,7 @@ from faultline.chaos_verb import chaos
 from faultline.config import REPOSITORY, Paths
 from faultline.errors import FaultlineError, StackError
 from faultline.evaluation_verb import evaluate
+from faultline.incident_verbs import catalog, feedback, incidents, learned
 from faultline.model_verbs import mlflow, models, promote
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _show_firing_alerts(rows: Sequence[ProgramStatus]) -> None:
 
     from faultline.alerts import firing_alerts
     from faultline.config import Ports
-    from faultline.recent import printable
+    from faultline.printing import printable
 
     if not any(row.name == "alertmanager" and row.state == "up" for row in rows):
         return
@@ -191,7 +192,7 @@ def train_model() -> None:
     click.echo("the new model is champion; a running stream takes it over within seconds (./run models lists all)")
 
 
-for verb in (models, promote, mlflow):
+for verb in (models, promote, mlflow, incidents, feedback, learned, catalog):
     cli.add_command(verb)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from faultline.anomalies import Anomaly, AnyAnomaly, SessionAnomaly, read_anomaly
 from faultline.errors import DecodeError
 from faultline.kafka_io import last_messages
+from faultline.printing import printable
 
 BODY_CHARS = 160
 
@@ -29,12 +30,3 @@ def _describe(anomaly: AnyAnomaly) -> str:
         moment, score, text = anomaly.window_end, anomaly.structured_score, anomaly.explanation
     when = moment.astimezone().strftime("%H:%M:%S")
     return f"{when}  {printable(anomaly.service_name):<12} {score:5.2f}  {printable(text)[:BODY_CHARS]}"
-
-
-def printable(text: str) -> str:
-    """Return log text without control characters: a terminal must not obey it.
-
-    >>> printable("a\x1b[31mb")
-    'a?[31mb'
-    """
-    return "".join(character if character.isprintable() else "?" for character in text)

@@ -16,9 +16,11 @@ from typing import Final, Self
 import msgspec
 
 from faultline.errors import ArtifactError
-from faultline.feedback import Feedback, Learned, Pattern, learn
+from faultline.feedback import Feedback, Learned, Pattern, Verdict, effective, learn
 from faultline.incidents import Incident, IncidentState
 from spark.models.root_cause.grouping import Grouping
+from spark.models.root_cause.ranker import LabelledCandidates
+from spark.models.root_cause.situation import Candidates
 
 KEPT_INCIDENTS: Final = 10_000  # closed ones beyond are dropped, the oldest first
 FORMAT: Final = 1
@@ -34,6 +36,7 @@ CREATE TABLE IF NOT EXISTS incident (
     record BLOB NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS pattern (incident_id TEXT PRIMARY KEY, patterns BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS candidates (incident_id TEXT PRIMARY KEY, record BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS verdict (
     feedback_id TEXT PRIMARY KEY,
     incident_id TEXT NOT NULL,
@@ -89,8 +92,9 @@ class IncidentStore:
         offsets: Mapping[int, int],
         incidents: Sequence[Incident],
         patterns: Mapping[str, Sequence[Pattern]] = MappingProxyType({}),
+        candidates: Mapping[str, Candidates] = MappingProxyType({}),
     ) -> None:
-        """Keep what a step came to, all of it or nothing; `patterns` of incidents, by id."""
+        """Keep what a step came to, all of it or nothing; `patterns` and `candidates` of incidents, by id."""
         with self._transaction():
             self._keep("grouping", msgspec.msgpack.encode(grouping))
             self._keep("offsets", msgspec.msgpack.encode(dict(offsets)))
@@ -111,6 +115,8 @@ class IncidentStore:
                 self._db.execute(
                     "INSERT OR REPLACE INTO pattern VALUES (?, ?)", (incident_id, msgspec.json.encode(list(found)))
                 )
+            for incident_id, ranked in candidates.items():
+                self._db.execute("INSERT OR REPLACE INTO candidates VALUES (?, ?)", (incident_id, ranked.to_bytes()))
             self._drop_oldest()
 
     def unpublished(self) -> list[Incident]:
@@ -179,6 +185,16 @@ class IncidentStore:
         patterns = {i: msgspec.json.decode(value, type=list[Pattern]) for i, value in rows if i in wanted}
         return learn(verdicts, patterns)
 
+    def labelled(self) -> list[LabelledCandidates]:
+        """Return the incidents that verdicts name a cause of: what a ranker learns from, in order of the verdicts."""
+        told = effective(self.verdicts())
+        found = []
+        for incident_id, verdict in sorted(told.items(), key=lambda item: (item[1].at, item[0])):
+            row = self._db.execute("SELECT record FROM candidates WHERE incident_id = ?", (incident_id,)).fetchone()
+            if row and verdict.verdict is Verdict.TRUE and verdict.cause:
+                found.append(LabelledCandidates(Candidates.from_bytes(row[0]), frozenset({verdict.cause})))
+        return found
+
     def _value(self, name: str) -> bytes | None:
         row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
@@ -193,10 +209,11 @@ class IncidentStore:
             (IncidentState.OPEN.value, KEPT_INCIDENTS),
         )
         # What a verdict is about stays with the verdict, or it could not be undone.
-        self._db.execute(
-            "DELETE FROM pattern WHERE incident_id NOT IN (SELECT incident_id FROM incident)"
-            " AND incident_id NOT IN (SELECT incident_id FROM verdict)"
-        )
+        for table in ("pattern", "candidates"):
+            self._db.execute(
+                f"DELETE FROM {table} WHERE incident_id NOT IN (SELECT incident_id FROM incident)"  # noqa: S608 - ours
+                " AND incident_id NOT IN (SELECT incident_id FROM verdict)"
+            )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from spark.models.root_cause.diagnosis import Stamp, diagnose
 from spark.models.root_cause.flow import Counts, FlowProfile
 from spark.models.root_cause.grouping import Group
 from spark.models.root_cause.ranker import Ranker
-from spark.models.root_cause.situation import Change, Situation
+from spark.models.root_cause.situation import Candidates, Change, Situation, candidates_of
 from spark.models.root_cause.symptoms import Symptom, flow_symptom
 from spark.models.root_cause.verdicts import patterns_of, without
 
@@ -101,10 +101,11 @@ class Tracker:
             changed |= {group.incident_id: group for group in self._grouping.take(anomaly, self.knowledge.graph)}
         changed |= {group.incident_id: group for group in self._grouping.close(now)}
         changed |= {group.incident_id: group for group in self._due(now)}
-        incidents = [self._diagnose(group, now) for group in changed.values()]
+        ranked: dict[str, Candidates] = {}
+        incidents = [self._diagnose(group, now, ranked) for group in changed.values()]
         if arrived or incidents:
             patterns = {name: patterns_of(self._symptoms(group)) for name, group in changed.items()}
-            self._store.commit(self._grouping, self._offsets, incidents, patterns)
+            self._store.commit(self._grouping, self._offsets, incidents, patterns, ranked)
         for group in changed.values():
             if group.state is not IncidentState.OPEN:
                 self._looked.pop(group.incident_id, None)
@@ -122,13 +123,15 @@ class Tracker:
             if group.incident_id not in self._looked or now - self._looked[group.incident_id].at >= LOOK_EVERY
         ]
 
-    def _diagnose(self, group: Group, now: datetime) -> Incident:
+    def _diagnose(self, group: Group, now: datetime, ranked: dict[str, Candidates]) -> Incident:
+        """Return the incident as it stands; its candidates are put into `ranked`."""
         known, looked = self.knowledge, self._look(group, now)
         changes = self._surroundings.changes(group.opened_at, now)
         situation = Situation([*group.symptoms, *looked.symptoms], known.graph, known.catalog, changes)
         before = self._store.find(group.incident_id)
         stamp = Stamp(before.version + 1 if before else 1, known.model_version, now)
-        return diagnose(group, situation, known.ranker, stamp)
+        ranked[group.incident_id] = candidates_of(situation)
+        return diagnose(group, situation, known.ranker, stamp, ranked[group.incident_id])
 
     def _look(self, group: Group, now: datetime) -> _Looked:
         looked = self._looked.get(group.incident_id)

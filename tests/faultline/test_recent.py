@@ -5,13 +5,9 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import Producer
 
-from faultline.recent import printable, recent_anomalies
+from faultline.recent import recent_anomalies
 from tests.anomalies import make_service_anomaly
 from tests.conftest import TopicFactory
-
-
-def test_control_characters_do_not_reach_the_terminal() -> None:
-    assert printable("a\x1b[2Jb\r\nc\u202e") == "a?[2Jb??c?"
 
 
 @pytest.mark.integration

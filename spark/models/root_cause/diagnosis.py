@@ -32,9 +32,11 @@ class Stamp:
     now: datetime
 
 
-def diagnose(group: Group, situation: Situation, ranker: Ranker, stamp: Stamp) -> Incident:
-    """Return the incident as it stands; n log n in symptoms and candidates."""
-    candidates = candidates_of(situation)
+def diagnose(
+    group: Group, situation: Situation, ranker: Ranker, stamp: Stamp, candidates: Candidates | None = None
+) -> Incident:
+    """Return the incident as it stands; n log n in symptoms and candidates, which are those of the situation."""
+    candidates = candidates or candidates_of(situation)
     p = ranker.probabilities(candidates)
     weights = ranker.contributions(candidates)
     causes = [

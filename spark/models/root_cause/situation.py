@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Self
 
+import msgspec
 import numpy as np
 
 from faultline.catalog.entities import Entity
@@ -71,6 +72,19 @@ class Candidates:
     names: tuple[str, ...]  # of services; of a change its event id
     changes: tuple[Change | None, ...]
     x: np.ndarray[Any, np.dtype[np.float64]]
+
+    def to_bytes(self) -> bytes:
+        """Return names and numbers as JSON: what a ranker learns from; the texts of changes are left out."""
+        return msgspec.json.encode({"features": FEATURES, "names": self.names, "x": self.x.round(6).tolist()})
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Self:
+        """Read what `to_bytes` wrote; features that are new by now are 0, those that are gone are left out."""
+        state = msgspec.json.decode(value)
+        places = [state["features"].index(name) if name in state["features"] else None for name in FEATURES]
+        rows = [[0.0 if place is None else row[place] for place in places] for row in state["x"]]
+        names = tuple(state["names"])
+        return cls(names, (None,) * len(names), np.array(rows, np.float64).reshape(-1, len(FEATURES)))
 
 
 def candidates_of(situation: Situation) -> Candidates:
