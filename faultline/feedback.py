@@ -22,14 +22,35 @@ class Verdict(StrEnum):
     FALSE = "false"  # nothing was: a false alarm
 
 
+class Pattern(msgspec.Struct, frozen=True, order=True):
+    """What one kind of symptom of a service looks like whenever it comes."""
+
+    kind: str
+    pattern: str
+    service_name: str
+
+
+class CandidateTable(msgspec.Struct, frozen=True):
+    """The candidates of an incident and the numbers that spoke for them: `x` is [names, features]."""
+
+    features: list[str] = []
+    names: list[str] = []
+    x: list[list[float]] = []
+
+
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
-    """One verdict; a later one on the same incident takes the place of an earlier one, both are kept."""
+    """One verdict, with what it is about: nothing else is needed to learn from it, now or in a year.
+
+    A later one on the same incident takes the place of an earlier one, both are kept.
+    """
 
     at: Timestamp
+    candidates: CandidateTable
     cause: Name  # a candidate of the incident, or any service; empty: not said
     feedback_id: str
     incident_id: str
     note: Note
+    patterns: list[Pattern]
     undoes: str  # feedback id of a verdict that this one takes back; empty: none
     verdict: Verdict
     who: Who
@@ -48,14 +69,6 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _DECODER = msgspec.json.Decoder(Feedback)
-
-
-class Pattern(msgspec.Struct, frozen=True, order=True):
-    """What one kind of symptom of a service looks like whenever it comes."""
-
-    service_name: str
-    kind: str
-    pattern: str
 
 
 class Learned(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,17 +95,17 @@ def effective(verdicts: list[Feedback]) -> dict[str, Feedback]:
     return found
 
 
-def learn(verdicts: list[Feedback], patterns: dict[str, list[Pattern]]) -> list[Learned]:
+def learn(verdicts: list[Feedback]) -> list[Learned]:
     """Return what verdicts teach: patterns of false alarms become normal, those of true ones never do.
 
-    `patterns` are those of each incident. A pattern that both had is no false alarm: what was once the sign of a fault
-    must not be silenced by another incident.
+    A pattern that both had is no false alarm: what was once the sign of a fault must not be silenced by another
+    incident.
     """
     counted = effective(verdicts)
-    kept = {pattern for i, v in counted.items() if v.verdict is Verdict.TRUE for pattern in patterns.get(i, ())}
+    kept = {pattern for v in counted.values() if v.verdict is Verdict.TRUE for pattern in v.patterns}
     found: dict[tuple[Pattern, bool], Learned] = {}
     for incident_id, verdict in sorted(counted.items(), key=lambda item: (item[1].at, item[0])):
-        for pattern in patterns.get(incident_id, ()):
+        for pattern in verdict.patterns:
             normal = verdict.verdict is Verdict.FALSE
             if normal and pattern in kept:
                 continue

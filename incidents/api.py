@@ -89,7 +89,7 @@ def _add_incidents(app: FastAPI, context: Context) -> None:
     @app.get("/v1/incidents/{incident_id}")
     def incident(incident_id: str) -> Response:
         found = _find(context, incident_id)
-        return _json({"incident": found, "verdicts": context.store.verdicts(incident_id)})
+        return _json({"incident": found, "verdicts": [*map(_shown, context.store.verdicts(incident_id))]})
 
 
 def _add_feedback(app: FastAPI, context: Context) -> None:
@@ -102,7 +102,7 @@ def _add_feedback(app: FastAPI, context: Context) -> None:
             known = ", ".join(names) or "none"
             raise ApiError(422, "unknown_cause", f"cause is {body.cause!r}, expected a service, or one of {known}")
         verdict = _verdict(context, incident_id, Verdict(body.verdict), body.who, cause=body.cause, note=body.note)
-        return _json(verdict, 201)
+        return _json(_shown(verdict), 201)
 
     @app.get("/v1/learned")
     def learned() -> Response:
@@ -114,12 +114,15 @@ def _add_feedback(app: FastAPI, context: Context) -> None:
         given = next((verdict for verdict in context.store.verdicts() if verdict.feedback_id == feedback_id), None)
         if given is None or given.undoes:
             raise ApiError(404, "unknown_feedback", f"no verdict {feedback_id!r}; GET /v1/learned lists what counts")
-        return _json(_verdict(context, given.incident_id, given.verdict, who, undoes=feedback_id))
+        return _json(_shown(_verdict(context, given.incident_id, given.verdict, who, undoes=feedback_id)))
 
 
 def _verdict(context: Context, incident_id: str, verdict: Verdict, who: str, **fields: str) -> Feedback:
+    patterns, candidates = context.store.subject(incident_id)
     given = Feedback(
         at=context.clock(),
+        candidates=candidates,
+        patterns=patterns,
         feedback_id=secrets.token_hex(8),
         incident_id=incident_id,
         verdict=verdict,
@@ -129,6 +132,11 @@ def _verdict(context: Context, incident_id: str, verdict: Verdict, who: str, **f
     context.store.add_verdict(given)
     context.learned()
     return given
+
+
+def _shown(verdict: Feedback) -> dict[str, Any]:
+    """Return what a person wants to know of a verdict."""
+    return {name: value for name, value in msgspec.structs.asdict(verdict).items() if name != "candidates"}
 
 
 def _find(context: Context, incident_id: str) -> Incident:

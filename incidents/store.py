@@ -16,10 +16,9 @@ from typing import Final, Self
 import msgspec
 
 from faultline.errors import ArtifactError
-from faultline.feedback import Feedback, Learned, Pattern, Verdict, effective, learn
+from faultline.feedback import CandidateTable, Feedback, Learned, Pattern, learn
 from faultline.incidents import Incident, IncidentState
 from spark.models.root_cause.grouping import Grouping
-from spark.models.root_cause.ranker import LabelledCandidates
 from spark.models.root_cause.situation import Candidates
 
 KEPT_INCIDENTS: Final = 10_000  # closed ones beyond are dropped, the oldest first
@@ -116,7 +115,8 @@ class IncidentStore:
                     "INSERT OR REPLACE INTO pattern VALUES (?, ?)", (incident_id, msgspec.json.encode(list(found)))
                 )
             for incident_id, ranked in candidates.items():
-                self._db.execute("INSERT OR REPLACE INTO candidates VALUES (?, ?)", (incident_id, ranked.to_bytes()))
+                record = msgspec.json.encode(ranked.table())
+                self._db.execute("INSERT OR REPLACE INTO candidates VALUES (?, ?)", (incident_id, record))
             self._drop_oldest()
 
     def unpublished(self) -> list[Incident]:
@@ -179,21 +179,19 @@ class IncidentStore:
 
     def learned(self) -> list[Learned]:
         """Return what the verdicts teach, see faultline/feedback.py."""
-        verdicts = self.verdicts()
-        wanted = {verdict.incident_id for verdict in verdicts}
-        rows = self._db.execute("SELECT incident_id, patterns FROM pattern")
-        patterns = {i: msgspec.json.decode(value, type=list[Pattern]) for i, value in rows if i in wanted}
-        return learn(verdicts, patterns)
+        return learn(self.verdicts())
 
-    def labelled(self) -> list[LabelledCandidates]:
-        """Return the incidents that verdicts name a cause of: what a ranker learns from, in order of the verdicts."""
-        told = effective(self.verdicts())
-        found = []
-        for incident_id, verdict in sorted(told.items(), key=lambda item: (item[1].at, item[0])):
-            row = self._db.execute("SELECT record FROM candidates WHERE incident_id = ?", (incident_id,)).fetchone()
-            if row and verdict.verdict is Verdict.TRUE and verdict.cause:
-                found.append(LabelledCandidates(Candidates.from_bytes(row[0]), frozenset({verdict.cause})))
-        return found
+    def subject(self, incident_id: str) -> tuple[list[Pattern], CandidateTable]:
+        """Return what a verdict on an incident is about: its patterns and its candidates."""
+        queries = (
+            "SELECT patterns FROM pattern WHERE incident_id = ?",
+            "SELECT record FROM candidates WHERE incident_id = ?",
+        )
+        patterns, candidates = (self._db.execute(query, (incident_id,)).fetchone() for query in queries)
+        return (
+            msgspec.json.decode(patterns[0], type=list[Pattern]) if patterns else [],
+            msgspec.json.decode(candidates[0], type=CandidateTable) if candidates else CandidateTable(),
+        )
 
     def _value(self, name: str) -> bytes | None:
         row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
@@ -208,11 +206,9 @@ class IncidentStore:
             " (SELECT incident_id FROM incident ORDER BY opened_at DESC LIMIT -1 OFFSET ?)",
             (IncidentState.OPEN.value, KEPT_INCIDENTS),
         )
-        # What a verdict is about stays with the verdict, or it could not be undone.
         for table in ("pattern", "candidates"):
             self._db.execute(
                 f"DELETE FROM {table} WHERE incident_id NOT IN (SELECT incident_id FROM incident)"  # noqa: S608 - ours
-                " AND incident_id NOT IN (SELECT incident_id FROM verdict)"
             )
 
     @contextmanager

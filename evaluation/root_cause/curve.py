@@ -17,7 +17,7 @@ from evaluation.root_cause.incidents import LabelledIncident
 from evaluation.root_cause.recorded import Run
 from evaluation.root_cause.replay import Replayed, replay
 from faultline.errors import TrainingDataError
-from faultline.feedback import Feedback, Verdict, learn
+from faultline.feedback import CandidateTable, Feedback, Verdict, learn
 from faultline.statistics import Estimate, clustered_mean
 from spark.models.root_cause.ranker import LabelledCandidates, Ranker
 
@@ -53,9 +53,7 @@ def _point(  # noqa: PLR0913, PLR0917 - what a point is of
         rng = random.Random(f"verdicts:{seed}:{number}")  # noqa: S311 - a simulation
         judged = rng.sample(list(everything), min(count, len(everything)))
         verdicts = list(_verdicts(judged, wrong, rng))
-        normal = {
-            item.pattern for item in learn(verdicts, {j.incident_id: list(j.patterns) for j in judged}) if item.normal
-        }
+        normal = {item.pattern for item in learn(verdicts) if item.normal}
         after = replay(run, normal) if normal else everything
         left += _false_alarms_left(everything, after, judged)
         kept += _detections_kept(everything, after)
@@ -68,6 +66,8 @@ def _verdicts(judged: Sequence[Replayed], wrong: float, rng: random.Random) -> I
         says_true = incident.is_true != (rng.random() < wrong)
         yield Feedback(
             at=incident.opened_at + timedelta(minutes=1),
+            candidates=CandidateTable(),
+            patterns=list(incident.patterns),
             cause="",
             feedback_id=f"f{number}",
             incident_id=incident.incident_id,

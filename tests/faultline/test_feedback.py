@@ -9,15 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultline.errors import DecodeError
-from faultline.feedback import Feedback, Learned, Pattern, Verdict, effective, learn
+from faultline.feedback import CandidateTable, Feedback, Learned, Pattern, Verdict, effective, learn
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SLOW, ODD = Pattern("orders", "time", "p95:duration_ms"), Pattern("orders", "said", "INFO cache rebuilt")
+SLOW, ODD = Pattern("time", "p95:duration_ms", "orders"), Pattern("said", "INFO cache rebuilt", "orders")
 
 
-def verdict(number: int, incident: str, said: Verdict, undoes: str = "") -> Feedback:
+PATTERNS = {"i1": [SLOW, ODD], "i2": [SLOW]}
+
+
+def verdict(
+    number: int, incident: str, said: Verdict, undoes: str = "", patterns: list[Pattern] | None = None
+) -> Feedback:
     return Feedback(
         at=NOON + timedelta(minutes=number),
+        candidates=CandidateTable(["own_flow"], ["orders"], [[1.0]]),
+        patterns=PATTERNS.get(incident, []) if patterns is None else patterns,
         cause="",
         feedback_id=f"f{number}",
         incident_id=incident,
@@ -29,7 +36,6 @@ def verdict(number: int, incident: str, said: Verdict, undoes: str = "") -> Feed
 
 
 FALSE, TRUE = verdict(1, "i1", Verdict.FALSE), verdict(2, "i2", Verdict.TRUE)
-PATTERNS = {"i1": [SLOW, ODD], "i2": [SLOW]}
 
 
 def normal(learned: list[Learned]) -> list[Pattern]:
@@ -47,33 +53,33 @@ def test_other_bytes_are_refused(value: bytes) -> None:
 
 
 def test_false_alarm_makes_its_patterns_normal_and_says_who_decided() -> None:
-    found = learn([FALSE], PATTERNS)
+    found = learn([FALSE])
     assert normal(found) == [ODD, SLOW]
     assert {(item.feedback_id, item.incident_id, item.who) for item in found} == {("f1", "i1", "robin")}
 
 
 def test_pattern_of_a_true_alarm_never_becomes_normal() -> None:
-    found = learn([FALSE, TRUE], PATTERNS)
+    found = learn([FALSE, TRUE])
     assert normal(found) == [ODD]
     assert [item.pattern for item in found if not item.normal] == [SLOW]
 
 
 def test_of_contradictory_verdicts_the_newer_one_counts() -> None:
     assert effective([verdict(5, "i1", Verdict.TRUE), FALSE])["i1"].verdict is Verdict.TRUE
-    assert normal(learn([FALSE, verdict(5, "i1", Verdict.TRUE)], PATTERNS)) == []
+    assert normal(learn([FALSE, verdict(5, "i1", Verdict.TRUE)])) == []
 
 
 def test_verdict_that_is_taken_back_teaches_nothing_any_more() -> None:
     back = verdict(7, "i1", Verdict.FALSE, undoes="f1")
-    assert learn([FALSE, back], PATTERNS) == []
+    assert learn([FALSE, back]) == []
     older = verdict(0, "i1", Verdict.TRUE)
     assert effective([older, FALSE, back])["i1"] == older
 
 
-def test_verdict_on_an_incident_whose_patterns_are_gone_teaches_nothing() -> None:
-    assert learn([verdict(1, "forgotten", Verdict.FALSE)], PATTERNS) == []
+def test_verdict_on_an_incident_without_patterns_teaches_nothing() -> None:
+    assert learn([verdict(1, "forgotten", Verdict.FALSE)]) == []
 
 
 @given(st.permutations([FALSE, TRUE, verdict(3, "i1", Verdict.TRUE), verdict(4, "i1", Verdict.FALSE, undoes="f3")]))
 def test_order_of_delivery_is_irrelevant(verdicts: list[Feedback]) -> None:
-    assert learn(verdicts, PATTERNS) == learn(sorted(verdicts, key=lambda v: v.at), PATTERNS)
+    assert learn(verdicts) == learn(sorted(verdicts, key=lambda v: v.at))

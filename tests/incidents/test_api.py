@@ -80,7 +80,7 @@ def test_verdict_is_kept_with_who_and_when_and_learned_from(api: Api) -> None:
     assert given["at"] == "2026-03-01T12:00:00Z"
     assert api.learned == 1
     (learned,) = api.client.get("/v1/learned").json()["learned"]
-    assert learned["pattern"] == {"service_name": "orders", "kind": "time", "pattern": "p95:duration_ms"}
+    assert learned["pattern"] == {"kind": "time", "pattern": "p95:duration_ms", "service_name": "orders"}
     assert (learned["normal"], learned["feedback_id"]) == (True, given["feedback_id"])
 
 

@@ -111,7 +111,7 @@ def test_alertmanager_that_is_away_stops_nothing(running: Running) -> None:
 def test_verdict_is_published_and_counts_from_the_next_step_on(running: Running) -> None:
     (opened,) = running.service.step(records(abnormal("orders", 0)), at(3))
     running.service.step([], at(16) + QUIET)
-    given = verdict(1, opened.incident_id, Verdict.FALSE)
+    given = verdict(1, opened.incident_id, Verdict.FALSE, patterns=running.store.subject(opened.incident_id)[0])
     running.store.add_verdict(given)
     running.service.verdicts_changed()
     end = at(16) + QUIET + timedelta(seconds=30)

@@ -10,13 +10,15 @@ import msgspec
 import pytest
 
 from faultline.errors import ArtifactError
-from faultline.feedback import Verdict
+from faultline.feedback import CandidateTable, Verdict
 from faultline.incidents import Incident, IncidentState
 from incidents import store as subject
 from incidents.store import IncidentStore
 from spark.models.root_cause.grouping import Grouping
+from spark.models.root_cause.situation import Candidates, Situation, candidates_of
 from tests.faultline.test_feedback import SLOW, verdict
 from tests.faultline.test_incidents import MOMENT, incident
+from tests.spark.models.root_cause.pieces import SHOP, symptom
 from tests.spark.models.root_cause.test_grouping import feed, service
 
 
@@ -111,23 +113,26 @@ def test_verdicts_are_kept_once_and_published_once(store: IncidentStore) -> None
 
 
 def test_what_verdicts_teach_can_be_traced_and_undone(store: IncidentStore) -> None:
-    store.commit(Grouping(), {}, [numbered(1)], {"i1": [SLOW]})
-    store.add_verdict(verdict(1, "i1", Verdict.FALSE))
+    store.add_verdict(verdict(1, "i1", Verdict.FALSE, patterns=[SLOW]))
     (learned,) = store.learned()
     assert (learned.pattern, learned.normal, learned.feedback_id, learned.who) == (SLOW, True, "f1", "robin")
     store.add_verdict(verdict(2, "i1", Verdict.FALSE, undoes="f1"))
     assert store.learned() == []
 
 
-def test_patterns_outlive_their_incident_where_there_is_a_verdict(
+def test_subject_of_a_verdict_is_kept_as_long_as_its_incident(
     store: IncidentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subject, "KEPT_INCIDENTS", 1)
-    store.commit(Grouping(), {}, [numbered(1), numbered(2), numbered(3)], {f"i{n}": [SLOW] for n in (1, 2, 3)})
-    store.add_verdict(verdict(1, "i1", Verdict.FALSE))
+    candidates = candidates_of(Situation([symptom("orders")], SHOP))
+    kept = {f"i{n}": [SLOW] for n in (1, 2)}
+    store.commit(Grouping(), {}, [numbered(1), numbered(2)], kept, dict.fromkeys(kept, candidates))
+    patterns, table = store.subject("i1")
+    assert patterns == [SLOW]
+    again = Candidates.of(table)
+    assert again.names == candidates.names
+    assert (abs(again.x - candidates.x) < 1e-5).all()
     store.mark_published(store.unpublished())
     store.commit(Grouping(), {}, [])
-    assert store.find("i1") is None
-    assert [learned.incident_id for learned in store.learned()] == ["i1"]
-    store.add_verdict(verdict(2, "i2", Verdict.FALSE))
-    assert [learned.incident_id for learned in store.learned()] == ["i1"]  # i2 is gone with what it was about
+    assert store.subject("i1") == ([], CandidateTable())
+    assert store.subject("i2")[0] == [SLOW]

@@ -150,7 +150,8 @@ def test_pattern_that_was_called_normal_opens_nothing_more_until_that_is_undone(
     (opened,) = found.step(records(service("orders", 0)), at(3))
     found.step([], at(16) + QUIET)
     store = IncidentStore.open(tmp_path / "incidents.sqlite")
-    store.add_verdict(verdict(1, opened.incident_id, Verdict.FALSE))
+    patterns, _ = store.subject(opened.incident_id)
+    store.add_verdict(verdict(1, opened.incident_id, Verdict.FALSE, patterns=patterns))
     found.learn()
     assert found.step(records(service("orders", 100), first=1), at(103)) == []
     assert found.called_normal == 1
@@ -162,7 +163,9 @@ def test_pattern_that_was_called_normal_opens_nothing_more_until_that_is_undone(
 
 def test_verdicts_count_after_a_restart(tmp_path: Path, around: Around) -> None:
     (opened,) = tracker(tmp_path, around).step(records(service("orders", 0)), at(3))
-    IncidentStore.open(tmp_path / "incidents.sqlite").add_verdict(verdict(1, opened.incident_id, Verdict.FALSE))
+    store = IncidentStore.open(tmp_path / "incidents.sqlite")
+    patterns, _ = store.subject(opened.incident_id)
+    store.add_verdict(verdict(1, opened.incident_id, Verdict.FALSE, patterns=patterns))
     again = tracker(tmp_path, around)
     again.step(records(service("orders", 1), first=1), at(4))
     assert again.called_normal == 1

@@ -11,11 +11,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, Self
 
-import msgspec
 import numpy as np
 
 from faultline.catalog.entities import Entity
 from faultline.catalog.graph import DependencyGraph
+from faultline.feedback import CandidateTable
 from spark.models.root_cause.symptoms import MOST_SURPRISE, Symptom, SymptomKind
 
 DECAY: Final = 0.7  # of what a dependency explains, per hop: each service between may fail for a reason of its own
@@ -73,17 +73,16 @@ class Candidates:
     changes: tuple[Change | None, ...]
     x: np.ndarray[Any, np.dtype[np.float64]]
 
-    def to_bytes(self) -> bytes:
-        """Return names and numbers as JSON: what a ranker learns from; the texts of changes are left out."""
-        return msgspec.json.encode({"features": FEATURES, "names": self.names, "x": self.x.round(6).tolist()})
+    def table(self) -> CandidateTable:
+        """Return names and numbers: what a ranker learns from; the texts of changes are left out."""
+        return CandidateTable(list(FEATURES), list(self.names), self.x.round(6).tolist())
 
     @classmethod
-    def from_bytes(cls, value: bytes) -> Self:
-        """Read what `to_bytes` wrote; features that are new by now are 0, those that are gone are left out."""
-        state = msgspec.json.decode(value)
-        places = [state["features"].index(name) if name in state["features"] else None for name in FEATURES]
-        rows = [[0.0 if place is None else row[place] for place in places] for row in state["x"]]
-        names = tuple(state["names"])
+    def of(cls, table: CandidateTable) -> Self:
+        """Read what `table` gave; features that are new by now are 0, those that are gone are left out."""
+        places = [table.features.index(name) if name in table.features else None for name in FEATURES]
+        rows = [[0.0 if place is None else row[place] for place in places] for row in table.x]
+        names = tuple(table.names)
         return cls(names, (None,) * len(names), np.array(rows, np.float64).reshape(-1, len(FEATURES)))
 
 

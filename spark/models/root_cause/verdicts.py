@@ -14,7 +14,7 @@ from spark.models.root_cause.symptoms import Symptom, symptoms_of
 def patterns_of(symptoms: Iterable[Symptom]) -> list[Pattern]:
     """Return the distinct patterns of symptoms, sorted: what a verdict on their incident is about."""
     return sorted(
-        {Pattern(symptom.service_name, symptom.kind, symptom.pattern) for symptom in symptoms if symptom.pattern}
+        {Pattern(symptom.kind, symptom.pattern, symptom.service_name) for symptom in symptoms if symptom.pattern}
     )
 
 
@@ -24,7 +24,7 @@ def without(anomaly: AnyAnomaly, normal: Container[Pattern]) -> AnyAnomaly | Non
     if not isinstance(anomaly, ServiceAnomaly):
         return anomaly if kept else None
     features = {symptom.pattern for symptom in kept}
-    lines = [line for line in anomaly.lines if Pattern(anomaly.service_name, "said", line.template) not in normal]
+    lines = [line for line in anomaly.lines if Pattern("said", line.template, anomaly.service_name) not in normal]
     deviations = [deviation for deviation in anomaly.deviations if deviation.feature in features]
     if not lines and not deviations:
         return None
@@ -32,4 +32,4 @@ def without(anomaly: AnyAnomaly, normal: Container[Pattern]) -> AnyAnomaly | Non
 
 
 def _pattern(symptom: Symptom) -> Pattern:
-    return Pattern(symptom.service_name, symptom.kind, symptom.pattern)
+    return Pattern(symptom.kind, symptom.pattern, symptom.service_name)

@@ -12,8 +12,8 @@ from spark.models.root_cause.verdicts import patterns_of, without
 from tests.spark.models.root_cause.pieces import START
 from tests.spark.models.root_cause.test_symptoms import abnormal_line, abnormal_service, moved
 
-REJECTED = Pattern("payments", "said", "card rejected")
-SLOW, BUSY = Pattern("orders", "time", "p95:duration_ms"), Pattern("orders", "resource", "rate:process_cpu")
+REJECTED = Pattern("said", "card rejected", "payments")
+SLOW, BUSY = Pattern("time", "p95:duration_ms", "orders"), Pattern("resource", "rate:process_cpu", "orders")
 SERVICE = abnormal_service(moved(SLOW.pattern, 2.0, 0.1, 8.0), moved(BUSY.pattern, 2.0, 0.1, 8.0))
 LINE = EvidenceLine(
     body="odd",
@@ -29,12 +29,12 @@ LINE = EvidenceLine(
 
 def test_patterns_are_those_of_the_symptoms_once_each() -> None:
     symptoms = [*symptoms_of(SERVICE), *symptoms_of(SERVICE), *symptoms_of(abnormal_line())]
-    assert patterns_of(symptoms) == [BUSY, SLOW, REJECTED]
+    assert patterns_of(symptoms) == [BUSY, REJECTED, SLOW]
 
 
 def test_line_that_is_normal_is_gone_and_only_for_its_service() -> None:
     assert without(abnormal_line(), {REJECTED}) is None
-    assert without(abnormal_line(), {Pattern("orders", "said", "card rejected")}) == abnormal_line()
+    assert without(abnormal_line(), {Pattern("said", "card rejected", "orders")}) == abnormal_line()
 
 
 def test_number_that_is_normal_is_taken_out_and_the_rest_stays() -> None:
@@ -47,4 +47,4 @@ def test_service_whose_lines_are_not_normal_stays() -> None:
     whole = msgspec.structs.replace(SERVICE, lines=[LINE])
     left = without(whole, {SLOW, BUSY})
     assert left == msgspec.structs.replace(whole, deviations=[])
-    assert without(whole, {SLOW, BUSY, Pattern("orders", "said", "odd")}) is None
+    assert without(whole, {SLOW, BUSY, Pattern("said", "odd", "orders")}) is None
