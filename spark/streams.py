@@ -46,6 +46,12 @@ def read_logs_now(spark: SparkSession, config: TrainConfig) -> DataFrame:
     return reader.load().select(*RAW_COLUMNS)
 
 
+def read_values_now(spark: SparkSession, bootstrap: str, topic: str) -> DataFrame:
+    """Read the values that a topic holds now, once, in the order of its only partition."""
+    raw = spark.read.format("kafka").options(**_source_options(bootstrap, topic)).load()
+    return raw.orderBy("partition", "offset").select("value")
+
+
 def _source_options(bootstrap: str, topic: str) -> dict[str, str]:
     return {"kafka.bootstrap.servers": bootstrap, "subscribe": topic, "failOnDataLoss": "true"}
 

@@ -94,14 +94,14 @@ def inhibitions() -> list[dict[str, Any]]:
     return rules
 
 
-def test_what_was_learned_pages_as_an_incident_while_there_is_one() -> None:
-    (rule,) = [rule for rule in inhibitions() if "Incident" in str(rule["source_matchers"])]
+def test_what_was_learned_pages_as_an_incident_while_somebody_makes_them() -> None:
+    (rule,) = [rule for rule in inhibitions() if "FaultlineIncidentsWatched" in str(rule["source_matchers"])]
     assert rule["target_matchers"] == ['side="ml"', 'alertname=~"LogAnomaly|BehaviourAnomaly"']
     assert "equal" not in rule
 
 
 def test_else_only_alerts_of_the_pipeline_are_inhibited() -> None:
-    found = [rule for rule in inhibitions() if "Incident" not in str(rule["source_matchers"])]
+    found = [rule for rule in inhibitions() if "FaultlineIncidentsWatched" not in str(rule["source_matchers"])]
     assert found
     known = set(re.findall(r"- alert: (\w+)", (PROMETHEUS / "alerts" / "faultline.yml").read_text()))
     for rule in found:
@@ -135,7 +135,7 @@ def test_every_scrape_is_bounded_in_time_and_size() -> None:
     defaults = yaml.safe_load(rendered("prometheus.yml"))["global"]
     for name, job in scrapes().items():
         interval = seconds(job.get("scrape_interval", defaults["scrape_interval"]))
-        assert interval == (1 if name in COMPARED else 5), name
+        assert interval == (1 if name in (*COMPARED, "faultline-incidents") else 5), name
         assert seconds(job.get("scrape_timeout", defaults["scrape_timeout"])) <= interval, name
         assert int(str(job["sample_limit"])) > 0, name
         assert "body_size_limit" in job, name

@@ -1,0 +1,99 @@
+"""Learn the ranker's weights from verdicts: a challenger in the registry, champion only if it is not worse."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from faultline.artifact import MANIFEST, point, read_manifest, write_manifest
+from faultline.config import TrainConfig
+from faultline.errors import ArtifactError, DecodeError, TrainingDataError
+from faultline.feedback import Feedback, Verdict, effective
+from faultline.registry import Registry, Training
+from spark.models.release import FINGERPRINT, publish_and_register
+from spark.models.root_cause.challenge import MIN_INCIDENTS, Challenge, challenge
+from spark.models.root_cause.model import FOLDER, RootCauseModel
+from spark.models.root_cause.ranker import LabelledCandidates
+from spark.models.root_cause.situation import Candidates
+
+JOB: Final = "root_cause_learn"  # names the experiment
+CHALLENGER: Final = "challenger"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Relearned:
+    """What came of it."""
+
+    folder: Path
+    challenge: Challenge
+
+
+def read_verdicts(values: Iterable[bytes]) -> list[Feedback]:
+    """Return the verdicts of topic `feedback`, each once; what is none is told in the log and left out."""
+    found: dict[str, Feedback] = {}
+    for place, value in enumerate(values):
+        try:
+            verdict = Feedback.from_bytes(value)
+        except DecodeError as error:
+            logger.warning("a record is no verdict", extra={"record": place, "error": str(error)})
+            continue
+        found[verdict.feedback_id] = verdict
+    return list(found.values())
+
+
+def labelled(verdicts: Sequence[Feedback]) -> list[LabelledCandidates]:
+    """Return the incidents that verdicts name a cause of, in order of the verdicts."""
+    told = sorted(effective(list(verdicts)).values(), key=lambda verdict: (verdict.at, verdict.feedback_id))
+    return [
+        LabelledCandidates(Candidates.of(verdict.candidates), frozenset({verdict.cause}))
+        for verdict in told
+        if verdict.verdict is Verdict.TRUE and verdict.cause and verdict.candidates.names
+    ]
+
+
+def relearn(verdicts: Sequence[Feedback], config: TrainConfig, registry: Registry) -> Relearned:
+    """Register a model with weights learned from verdicts as challenger; it becomes champion when it is not worse.
+
+    Raises TrainingDataError when verdicts name fewer than MIN_INCIDENTS causes, ArtifactError for a champion without
+    a root-cause part, RegistryUnavailable.
+    """
+    incidents, champion = labelled(verdicts), RootCauseModel.load(config.base)
+    if champion is None:
+        raise ArtifactError(f"{config.base} has no root-cause part; ./run train adds one")
+    if len(incidents) < MIN_INCIDENTS:
+        text = f"verdicts name the cause of {len(incidents)} incidents, expected at least {MIN_INCIDENTS}"
+        raise TrainingDataError(f"{text}; ./run feedback ID true --cause NAME gives one")
+    found = challenge(incidents, champion.ranker)
+
+    def build(folder: Path) -> Training:
+        _extend(config.base, folder, champion.with_ranker(found.ranker), len(incidents))
+        metrics = {name: float(value) for name, value in asdict(found).items() if isinstance(value, int | float)}
+        return Training(JOB, {"base": config.base.resolve().name}, metrics, {FINGERPRINT: _fingerprint(verdicts)})
+
+    folder = publish_and_register(build, registry, config.models, CHALLENGER)
+    version = registry.version_of(CHALLENGER)
+    if found.wins and version is not None:
+        registry.promote(version, config.alias)
+        point(config.models, config.alias, folder.name)
+    return Relearned(folder, found)
+
+
+def _extend(base: Path, folder: Path, model: RootCauseModel, incidents: int) -> None:
+    facts = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
+    shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, FOLDER), dirs_exist_ok=True)
+    model.save(folder)
+    facts["root_cause"] = {**facts["root_cause"], "incidents": incidents}
+    facts["trained_at"] = datetime.now(UTC).isoformat()
+    write_manifest(folder, **facts)
+
+
+def _fingerprint(verdicts: Sequence[Feedback]) -> str:
+    return sha256("\n".join(sorted(verdict.feedback_id for verdict in verdicts)).encode()).hexdigest()[:16]
