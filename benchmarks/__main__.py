@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import footprint, latency, memory, start, throughput
+from benchmarks import footprint, latency, memory, ranking, start, throughput
 from benchmarks.workbench import Result, Workbench, open_workbench
 from faultline.errors import ConfigError
 from faultline.stack.progress import Progress
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Workbench], Result]] = {
     "memory": memory.measure,
     "latency": latency.measure,
     "start": start.measure,
+    "ranking": ranking.measure,
 }
 
 
