@@ -46,7 +46,7 @@ def main(environ: Environ) -> None:
         TopicReader(config.bootstrap, config.topics.logs), TemplateNames.load(folder), config.session_pattern
     )
     knowledge = _knowledge(folder, catalog)
-    tracker = Tracker(store, knowledge, Surroundings(requests.steps, changes.changes))
+    tracker = Tracker(store, knowledge, Surroundings(requests.see, changes.changes))
     alerts = Alerts(httpx.Client(base_url=config.alertmanager, timeout=5))
     producer = make_producer(config.bootstrap, "incidents")
     service = IncidentService(store, tracker, changes, alerts, producer, config.topics, IncidentMetrics(registry))
@@ -70,7 +70,7 @@ def _knowledge(folder: Path, catalog: Catalog) -> Knowledge:
     if model is None:
         raise ArtifactError(f"{folder} has no root-cause part; ./run train adds one")
     graph = DependencyGraph.of(catalog, model.edges)
-    return Knowledge(graph, catalog.by_log_name(), model.ranker, model.flow, folder.name)
+    return Knowledge(graph, catalog.by_log_name(), model.ranker, model.flow, model.waits, folder.name)
 
 
 if __name__ == "__main__":

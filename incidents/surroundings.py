@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -13,9 +13,8 @@ from faultline.changes import ChangeEvent
 from faultline.errors import DecodeError, SinkUnavailable
 from faultline.records import Event
 from spark.models.root_cause.changes import as_candidates
-from spark.models.root_cause.flow import Counts, count_steps
 from spark.models.root_cause.naming import TemplateNames
-from spark.models.root_cause.requests import flow_lines
+from spark.models.root_cause.requests import NOTHING, SeenRequests, see_requests
 from spark.models.root_cause.situation import Change
 
 MAX_LINES: Final = 50_000  # read for one look: some seconds of a busy estate, a second to decode
@@ -35,20 +34,20 @@ class Window(Protocol):
 
 
 class Requests:
-    """Steps of requests, read from topic `logs` when asked for."""
+    """What requests show, read from topic `logs` when asked for."""
 
     def __init__(self, window: Window, names: TemplateNames, pattern: str) -> None:
         self._window, self._names, self._pattern = window, names, pattern
 
-    def steps(self, begin: datetime, end: datetime) -> Counts:
-        """Count the steps of requests between two times; none, and a word in the log, when the broker is away."""
+    def see(self, begin: datetime, end: datetime) -> SeenRequests:
+        """Look at the requests between two times; at none, with a word in the log, when the broker is away."""
         try:
             values = list(self._window.between(begin, end + LATE, MAX_LINES))
         except SinkUnavailable as error:
             logger.warning("requests could not be read", extra={"error": str(error)})
-            return Counter()
+            return NOTHING
         events = [event for event in map(_event, values) if event is not None and begin <= event.timestamp <= end]
-        return count_steps(flow_lines(events, self._names.ids(events), self._pattern))
+        return see_requests(events, self._names.ids(events), self._pattern)
 
 
 class RecentChanges:

@@ -15,11 +15,13 @@ from faultline.feedback import Pattern
 from faultline.incidents import Incident, IncidentState
 from incidents.store import IncidentStore
 from spark.models.root_cause.diagnosis import Stamp, diagnose
-from spark.models.root_cause.flow import Counts, FlowProfile
+from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.grouping import Group
+from spark.models.root_cause.numbers import NumberProfile
 from spark.models.root_cause.ranker import Ranker
+from spark.models.root_cause.requests import SeenRequests
 from spark.models.root_cause.situation import Candidates, Change, Situation, candidates_of
-from spark.models.root_cause.symptoms import Symptom, flow_symptom
+from spark.models.root_cause.symptoms import Symptom, flow_symptom, number_symptom
 from spark.models.root_cause.verdicts import patterns_of, without
 
 LOOK_BEFORE: Final = timedelta(seconds=5)  # the first anomaly: a request that fails is told of when it ends
@@ -42,14 +44,21 @@ class Knowledge:
     catalog: dict[str, Entity]
     ranker: Ranker
     flow: FlowProfile
+    waits: NumberProfile
     model_version: str
+
+    def symptoms(self, seen: SeenRequests, since: datetime) -> list[Symptom]:
+        """Return what requests show of the services."""
+        steps = [flow_symptom(found, since, {}) for found in self.flow.deviations(seen.steps).values()]
+        slow = self.waits.deviations({series: [value] for series, value in seen.waits.items()})
+        return [*steps, *(number_symptom(found, since) for found in slow)]
 
 
 @dataclass
 class Surroundings:
     """Where a step may look: requests and changes between two times; both empty when nothing answers."""
 
-    steps: Callable[[datetime, datetime], Counts]
+    requests: Callable[[datetime, datetime], SeenRequests]
     changes: Callable[[datetime, datetime], Sequence[Change]]
 
 
@@ -136,8 +145,7 @@ class Tracker:
     def _look(self, group: Group, now: datetime) -> _Looked:
         looked = self._looked.get(group.incident_id)
         if looked is None or (group.state is IncidentState.OPEN and now - looked.at >= LOOK_EVERY):
-            counts = self._surroundings.steps(group.opened_at - LOOK_BEFORE, group.last_at)
-            found = self.knowledge.flow.deviations(counts).values()
-            looked = _Looked(now, [flow_symptom(deviation, group.opened_at, {}) for deviation in found])
+            seen = self._surroundings.requests(group.opened_at - LOOK_BEFORE, group.last_at)
+            looked = _Looked(now, self.knowledge.symptoms(seen, group.opened_at))
             self._looked[group.incident_id] = looked
         return looked

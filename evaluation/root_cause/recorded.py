@@ -21,12 +21,14 @@ from faultline.catalog.entities import Catalog, Entity
 from faultline.catalog.graph import DependencyGraph
 from faultline.errors import ConfigError
 from faultline.records import Event
+from spark.models.root_cause.calls import Part, median_waits, wait_profile
 from spark.models.root_cause.counting import BUCKET_SECONDS, windows_of
 from spark.models.root_cause.flow import Counts, FlowProfile
 from spark.models.root_cause.grouping import Grouping, began
+from spark.models.root_cause.numbers import NumberProfile, Series
 from spark.models.root_cause.recording import Recording
 from spark.models.root_cause.situation import Change, Situation
-from spark.models.root_cause.symptoms import Symptom, flow_symptom
+from spark.models.root_cause.symptoms import Symptom, flow_symptom, number_symptom
 
 NAME: Final = "shop"
 AFTER: Final = timedelta(seconds=15)  # the incident was opened: what an operator who was paged reads first
@@ -55,6 +57,20 @@ class _Normal(msgspec.Struct):
 
 
 @dataclass(frozen=True)
+class _Usual:
+    """What normal time was like."""
+
+    flow: FlowProfile
+    waits: NumberProfile
+
+    def symptoms(self, counts: Counts, waits: Mapping[Series, float], since: datetime) -> list[Symptom]:
+        """Return what requests show of the services."""
+        steps = [flow_symptom(found, since, {}) for found in self.flow.deviations(counts).values()]
+        slow = self.waits.deviations({series: [value] for series, value in waits.items()})
+        return [*steps, *(number_symptom(found, since) for found in slow)]
+
+
+@dataclass(frozen=True)
 class Run:
     """A chaos run as recorded."""
 
@@ -72,12 +88,12 @@ def read_run(folder: Path, recording: Path, catalog: Catalog) -> Run:
 
 def recorded_incidents(run: Run, after: timedelta = AFTER) -> IncidentSet:
     """Return the first incident of each fault, as known `after` it was opened; faults that opened none are notes."""
-    flow = FlowProfile.fit(list(_normal_windows(run)))
+    usual = _Usual(FlowProfile.fit(list(_normal_windows(run))), wait_profile(_normal_parts(run), WINDOW_SECONDS))
     graph = DependencyGraph.of(run.catalog, run.recording.edges)
     found, notes = [], []
     faults = [injection for injection in run.injections if not injection.benign]
     for injection in faults:
-        incident = _incident(run, injection, flow, graph, after)
+        incident = _incident(run, injection, usual, graph, after)
         if incident is None:
             notes.append(f"{injection.kind} of {injection.target} ({injection.number}) opened no incident")
         else:
@@ -97,7 +113,7 @@ def _between(buckets: Mapping[int, Counts], start: datetime, end: datetime) -> d
 
 
 def _incident(
-    run: Run, injection: _Injection, flow: FlowProfile, graph: DependencyGraph, after: timedelta
+    run: Run, injection: _Injection, usual: _Usual, graph: DependencyGraph, after: timedelta
 ) -> LabelledIncident | None:
     """Replay the anomalies from the injection on, until some seconds after the first incident was opened."""
     grouping, opened, until = Grouping(), None, injection.end + LATE
@@ -113,10 +129,12 @@ def _incident(
         return None
     group = next(iter(grouping.groups.values()))
     begin = group.opened_at
-    counts = _sum(_between(run.recording.steps, begin - timedelta(seconds=BUCKET_SECONDS), until))
+    look = begin - timedelta(seconds=BUCKET_SECONDS)
+    counts = _sum(_between(run.recording.steps, look, until))
+    waits = median_waits(_parts_between(run, look, until))
     names = run.catalog.by_log_name()
     situation = Situation(
-        [*group.symptoms, *_flow_symptoms(flow, counts, begin)],
+        [*group.symptoms, *usual.symptoms(counts, waits, begin)],
         graph,
         names,
         tuple(_changes(run, begin, until)),
@@ -139,8 +157,14 @@ def _sum(buckets: Mapping[int, Counts]) -> Counts:
     return total
 
 
-def _flow_symptoms(flow: FlowProfile, counts: Counts, since: datetime) -> Iterator[Symptom]:
-    yield from (flow_symptom(found, since, {}) for found in flow.deviations(counts).values())
+def _normal_parts(run: Run) -> Iterator[Part]:
+    for normal in run.normal:
+        yield from _parts_between(run, normal.start, normal.end)
+
+
+def _parts_between(run: Run, begin: datetime, end: datetime) -> Iterator[Part]:
+    first, last = begin.timestamp(), end.timestamp()
+    yield from (part for part in run.recording.parts if first <= part.begin and part.end <= last)
 
 
 def _changes(run: Run, begin: datetime, until: datetime) -> Iterator[Change]:

@@ -12,6 +12,7 @@ from incidents import surroundings as subject
 from incidents.surroundings import LATE, LOOK_BACK, MAX_LINES, RecentChanges, Requests
 from spark.models.root_cause.flow import END, Step
 from spark.models.root_cause.naming import TemplateNames
+from spark.models.root_cause.requests import NOTHING
 from spark.models.templates import TemplateTree, template_id
 from tests.spark.conftest import make_event
 from tests.spark.models.root_cause.pieces import at
@@ -40,8 +41,8 @@ class Window:
 
 def test_steps_of_the_time_asked_for_are_counted() -> None:
     window = Window(line(-1), line(0), line(5), line(11), b"no record", line(6, trace_id=""))
-    found = Requests(window, NAMES, "").steps(at(0), at(10))
-    assert found == {Step("orders", "^", PLACED): 2, Step("orders", PLACED, END): 2}
+    found = Requests(window, NAMES, "").see(at(0), at(10))
+    assert found.steps == {Step("orders", "^", PLACED): 2, Step("orders", PLACED, END): 2}
     assert window.asked == [(at(0), at(10) + LATE, MAX_LINES)]
 
 
@@ -50,7 +51,7 @@ def test_broker_that_is_away_has_no_requests(caplog: pytest.LogCaptureFixture) -
         def between(self, begin: datetime, end: datetime, limit: int) -> list[bytes]:
             raise SinkUnavailable("logs: the broker does not answer", 1.0)
 
-    assert Requests(Away(), NAMES, "").steps(at(0), at(10)) == {}
+    assert Requests(Away(), NAMES, "").see(at(0), at(10)) == NOTHING
     assert "requests could not be read" in caplog.text
 
 

@@ -18,7 +18,9 @@ from incidents.tracker import LOOK_EVERY, Arrived, Knowledge, Surroundings, Trac
 from spark.models.root_cause.flow import Counts, Step, count_steps
 from spark.models.root_cause.grouping import QUIET
 from spark.models.root_cause.model import RootCauseModel
+from spark.models.root_cause.numbers import Series
 from spark.models.root_cause.ranker import Ranker
+from spark.models.root_cause.requests import SeenRequests
 from spark.models.root_cause.situation import Change
 from tests.faultline.test_feedback import verdict
 from tests.spark.models.root_cause.pieces import at
@@ -32,12 +34,13 @@ class Around:
 
     def __init__(self) -> None:
         self.counts: Counts = Counter()
+        self.waits: dict[Series, float] = {}
         self.told: list[Change] = []
         self.looks: list[tuple[datetime, datetime]] = []
 
-    def steps(self, begin: datetime, end: datetime) -> Counts:
+    def see(self, begin: datetime, end: datetime) -> SeenRequests:
         self.looks.append((begin, end))
-        return self.counts
+        return SeenRequests(self.counts, self.waits)
 
     def changes(self, begin: datetime, end: datetime) -> Sequence[Change]:
         return self.told
@@ -49,9 +52,9 @@ def around() -> Around:
 
 
 def tracker(tmp_path: Path, around: Around, model: RootCauseModel = MODEL) -> Tracker:
-    knowledge = Knowledge(GRAPH, {}, Ranker.prior(), model.flow, "m1")
+    knowledge = Knowledge(GRAPH, {}, Ranker.prior(), model.flow, model.waits, "m1")
     store = IncidentStore.open(tmp_path / "incidents.sqlite")
-    return Tracker(store, knowledge, Surroundings(around.steps, around.changes))
+    return Tracker(store, knowledge, Surroundings(around.see, around.changes))
 
 
 def records(*anomalies: AnyAnomaly, first: int = 0) -> list[Arrived]:
@@ -77,6 +80,13 @@ def test_requests_speak_for_a_service_that_says_nothing(tmp_path: Path, around: 
     (opened,) = tracker(tmp_path, around).step(records(service("orders", 0, deviation=3.0)), at(3))
     assert opened.causes[0].name == "payments"
     assert any("declined" in evidence.text for evidence in opened.causes[0].evidence)
+
+
+def test_slow_way_to_a_service_speaks_for_it(tmp_path: Path, around: Around) -> None:
+    around.waits = {Series("payments", "wait of orders for it"): 7.0}
+    (opened,) = tracker(tmp_path, around).step(records(service("orders", 0, deviation=3.0)), at(3))
+    assert opened.causes[0].name == "payments"
+    assert any(evidence.text.startswith("wait of orders for it 7") for evidence in opened.causes[0].evidence)
 
 
 def test_requests_are_looked_at_now_and_then(tmp_path: Path, around: Around) -> None:

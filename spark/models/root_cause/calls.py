@@ -7,12 +7,16 @@ from timing alone (Aguilera et al. 2003, doi 10.1145/945445.945454).
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from statistics import median
 from typing import Final, NamedTuple
 
 from faultline.catalog.graph import Edge
+from spark.models.root_cause.flow import SPREAD
+from spark.models.root_cause.numbers import NumberProfile, Series
 
 TOLERANCE_SECONDS: Final = 0.005  # clocks of services on one host, and the time to write a line
 MIN_REQUESTS: Final = 5  # that show a call; fewer may be two requests under one id
@@ -47,6 +51,34 @@ def learn_edges(parts: Iterable[Part]) -> list[Edge]:
     return [Edge(caller, callee, count) for (caller, callee), count in sorted(kept.items())]
 
 
+def median_waits(parts: Iterable[Part]) -> dict[Series, float]:
+    """Return how long callers usually wait around each service they call, beyond its own time: ln(1 + milliseconds).
+
+    That is the time before its part of a request since the call before it, and after the last call: on the way, in a
+    queue, or in the caller. A logarithm, so that a range is one of factors. Of at least MIN_REQUESTS requests.
+    """
+    found: dict[Series, list[float]] = defaultdict(list)
+    ordered = sorted(parts, key=lambda part: (part.request, part))
+    for request, of_request in groupby(ordered, key=lambda part: part.request):
+        if request:
+            for caller, callee, seconds in _waits(list(of_request)[:MAX_PARTS]):
+                found[Series(callee, f"wait of {caller} for it")].append(seconds)
+    enough = {series: values for series, values in sorted(found.items()) if len(values) >= MIN_REQUESTS}
+    return {series: math.log1p(1000 * median(values)) for series, values in enough.items()}
+
+
+def wait_profile(parts: Iterable[Part], window_seconds: float) -> NumberProfile:
+    """Return the usual range of every wait, of windows of so many seconds; some of them may be faulty."""
+    windows: dict[int, list[Part]] = defaultdict(list)
+    for part in parts:
+        windows[int(part.begin // window_seconds)].append(part)
+    samples: dict[Series, list[float]] = defaultdict(list)
+    for of_window in windows.values():
+        for series, value in median_waits(of_window).items():
+            samples[series].append(value)
+    return NumberProfile.fit(samples, SPREAD)
+
+
 def upstream_edges(proxied: Iterable[tuple[str, str]], addresses: dict[str, str]) -> list[Edge]:
     """Return the calls that a proxy's log names: (service of the proxy, host:port) pairs; unknown addresses are left.
 
@@ -57,20 +89,31 @@ def upstream_edges(proxied: Iterable[tuple[str, str]], addresses: dict[str, str]
 
 
 def _calls(parts: Sequence[Part]) -> Iterator[tuple[str, str]]:
-    by_service: dict[str, list[Part]] = defaultdict(list)
-    for part in parts:
-        by_service[part.service_name].append(part)
-    for part in parts:
-        around = [
-            other
-            for service, others in by_service.items()
-            if service != part.service_name
-            for other in others
-            if _contains(other, part)
-        ]
+    for parent, children in _children(parts).items():
+        for child in children:
+            yield parent.service_name, child.service_name
+
+
+def _waits(parts: Sequence[Part]) -> Iterator[tuple[str, str, float]]:
+    """Yield (caller, callee, seconds) for every call of a request; what lies between two calls is told of the later."""
+    for parent, children in _children(parts).items():
+        before = parent.begin
+        ordered = sorted((child for child in children if child.end > child.begin), key=lambda child: child.begin)
+        for child in ordered:
+            after = parent.end - child.end if child is ordered[-1] else 0.0
+            yield parent.service_name, child.service_name, max(child.begin - before, 0.0) + max(after, 0.0)
+            before = max(before, child.end)
+
+
+def _children(parts: Sequence[Part]) -> dict[Part, list[Part]]:
+    """Return the parts that each part called: it is the shortest one around them."""
+    found: dict[Part, list[Part]] = defaultdict(list)
+    for part in dict.fromkeys(parts):
+        around = [other for other in parts if other.service_name != part.service_name and _contains(other, part)]
         if around:
             parent = min(around, key=lambda other: (other.end - other.begin, other.service_name))
-            yield parent.service_name, part.service_name
+            found[parent].append(part)
+    return found
 
 
 def _contains(outer: Part, inner: Part) -> bool:

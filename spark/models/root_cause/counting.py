@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from faultline.catalog.graph import Edge
 from faultline.records import Event
-from spark.models.root_cause.calls import Part, learn_edges
+from spark.models.root_cause.calls import Part
 from spark.models.root_cause.flow import Counts, FlowLine, Step, count_steps
 from spark.models.root_cause.naming import TemplateNames
 from spark.models.root_cause.requests import flow_lines, request_parts
@@ -75,10 +74,10 @@ def steps_by_bucket(table: pa.Table) -> dict[int, Counts]:
     return found
 
 
-def edges_of(requests: pa.Table) -> list[Edge]:
-    """Return the calls that REQUEST_SCHEMA rows show."""
+def parts_of(requests: pa.Table) -> list[Part]:
+    """Return REQUEST_SCHEMA rows as parts of requests."""
     columns = [requests[name].to_pylist() for name in ("service_name", "request", "begin", "end")]
-    return learn_edges(Part(*values) for values in zip(*columns, strict=True))
+    return [Part(*values) for values in zip(*columns, strict=True)]
 
 
 def windows_of(buckets: Mapping[int, Counts], seconds: int) -> list[Counts]:

@@ -12,6 +12,7 @@ from faultline.errors import ArtifactError
 from spark.models.features import FEATURES_VERSION
 from spark.models.parts import read_part
 from spark.models.root_cause.flow import FlowProfile
+from spark.models.root_cause.numbers import NumberProfile
 from spark.models.root_cause.ranker import Ranker
 
 FOLDER: Final = "root_cause"
@@ -23,6 +24,7 @@ class RootCauseModel:
     """What normal time taught of requests, and what past incidents taught of causes."""
 
     flow: FlowProfile
+    waits: NumberProfile
     edges: tuple[Edge, ...]
     ranker: Ranker
 
@@ -33,6 +35,7 @@ class RootCauseModel:
         state = {
             "features": FEATURES_VERSION,
             "flow": self.flow.to_json(),
+            "waits": self.waits.to_json(),
             "edges": [[edge.source, edge.target, edge.requests] for edge in self.edges],
         }
         (part / FILE).write_text(json.dumps(state, sort_keys=True))
@@ -47,10 +50,11 @@ class RootCauseModel:
             return None
         try:
             edges = tuple(Edge(str(source), str(target), int(requests)) for source, target, requests in state["edges"])
-            return cls(FlowProfile.from_json(state["flow"]), edges, Ranker.load(path.parent))
+            waits = NumberProfile.from_json(state["waits"])
+            return cls(FlowProfile.from_json(state["flow"]), waits, edges, Ranker.load(path.parent))
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{path}: {error!r}, expected flow and edges; train again") from error
 
     def with_ranker(self, ranker: Ranker) -> Self:
         """Return the part with other weights: what verdicts change."""
-        return type(self)(self.flow, self.edges, ranker)
+        return type(self)(self.flow, self.waits, self.edges, ranker)

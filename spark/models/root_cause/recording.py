@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
@@ -16,7 +17,8 @@ from faultline.anomalies import AnyAnomaly, read_anomaly
 from faultline.catalog.graph import Edge
 from faultline.errors import ConfigError, DecodeError
 from faultline.records import Event, SourceType
-from spark.models.root_cause.counting import BUCKET_SECONDS, edges_of, steps_by_bucket
+from spark.models.root_cause.calls import Part, learn_edges
+from spark.models.root_cause.counting import BUCKET_SECONDS, parts_of, steps_by_bucket
 from spark.models.root_cause.flow import Counts
 from spark.models.scoring import decode
 
@@ -55,10 +57,15 @@ class Recording:
 
     anomalies: tuple[tuple[datetime, AnyAnomaly], ...]  # with the time each reached the broker, in that order
     steps: dict[int, Counts]  # by bucket of BUCKET_SECONDS
-    edges: tuple[Edge, ...]
+    parts: tuple[Part, ...]
     errors: dict[int, Counter[str]]  # lines of each service at ERROR and above, by bucket
     changes: tuple[Event, ...]  # in order of time
     versions: tuple[tuple[datetime, str, str], ...]  # since when a service has said that it runs a version, in order
+
+    @cached_property
+    def edges(self) -> list[Edge]:
+        """The calls that the requests show."""
+        return learn_edges(self.parts)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -74,7 +81,7 @@ class Recording:
             return cls(
                 anomalies,
                 steps_by_bucket(tables["steps"]),
-                tuple(edges_of(tables["parts"])),
+                tuple(parts_of(tables["parts"])),
                 dict(errors),
                 tuple(sorted(changes, key=lambda event: event.timestamp)),
                 tuple(_versions(tables["versions"])),

@@ -15,7 +15,8 @@ from faultline.config import TrainConfig
 from faultline.registry import Registry, Training
 from spark.models.features import FEATURES_VERSION
 from spark.models.release import fingerprint, publish_and_register, tags_of
-from spark.models.root_cause.counting import edges_of, steps_by_bucket, windows_of
+from spark.models.root_cause.calls import learn_edges, wait_profile
+from spark.models.root_cause.counting import parts_of, steps_by_bucket, windows_of
 from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.model import FOLDER, RootCauseModel
 from spark.models.root_cause.ranker import LabelledCandidates, Ranker
@@ -52,9 +53,11 @@ def extend(
     weights, which are those of the project's own incidents where there are none.
     """
     facts = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
+    found = parts_of(parts)
     model = RootCauseModel(
         FlowProfile.fit(windows_of(steps_by_bucket(steps), WINDOW_SECONDS)),
-        tuple(edges_of(parts)),
+        wait_profile(found, WINDOW_SECONDS),
+        tuple(learn_edges(found)),
         Ranker().fit(incidents) if incidents else default_ranker(),
     )
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, FOLDER), dirs_exist_ok=True)

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from faultline.records import Event
 from spark.models.features import event_duration, event_operation, session_keys
-from spark.models.root_cause.calls import Part
-from spark.models.root_cause.flow import FlowLine
+from spark.models.root_cause.calls import Part, median_waits
+from spark.models.root_cause.flow import Counts, FlowLine, count_steps
+from spark.models.root_cause.numbers import Series
+
+
+class SeenRequests(NamedTuple):
+    """What the requests of some seconds show."""
+
+    steps: Counts
+    waits: Mapping[Series, float]  # see calls.median_waits
+
+
+NOTHING: Final = SeenRequests(Counter(), {})
+
+
+def see_requests(events: Sequence[Event], templates: Sequence[str], pattern: str = "") -> SeenRequests:
+    """Return what the requests of some records show; `templates` [n] are ids."""
+    steps = count_steps(flow_lines(events, templates, pattern))
+    return SeenRequests(steps, median_waits(request_parts(events, pattern)))
 
 
 def flow_lines(events: Sequence[Event], templates: Sequence[str], pattern: str = "") -> Iterator[FlowLine]:

@@ -42,7 +42,7 @@ class Symptom(msgspec.Struct, frozen=True, kw_only=True):
     line: EvidenceLine | None = None
 
 
-_TIME: Final = ("latency", "duration", "seconds", "time", "p50:", "p95:", "_ms")
+_TIME: Final = ("latency", "duration", "wait", "seconds", "time", "p50:", "p95:", "_ms")
 _RESOURCE: Final = ("cpu", "memory", "resident", "heap", "fds", "threads", "network", "syscall", "disk", "gc_")
 _ERRORS: Final = ("level:", "status:", "error", "success", "exception")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 
+import pytest
+
 from faultline.catalog.graph import Edge
-from spark.models.root_cause.calls import MAX_PARTS, MIN_REQUESTS, Part, learn_edges, upstream_edges
+from spark.models.root_cause.calls import MAX_PARTS, MIN_REQUESTS, Part, learn_edges, median_waits, upstream_edges
+from spark.models.root_cause.numbers import Series
 
 
 def checkout(number: int) -> list[Part]:
@@ -67,3 +71,47 @@ def test_upstream_is_known_by_its_address() -> None:
     lines = [("nginx", "127.0.0.1:8101")] * 9 + [("nginx", "10.0.0.9:80")] * 9 + [("nginx", "127.0.0.1:8102")] * 2
     addresses = {"127.0.0.1:8101": "storefront", "127.0.0.1:8102": "orders"}
     assert upstream_edges(lines, addresses) == [Edge("nginx", "storefront", 9)]
+
+
+def waits(parts: list[Part]) -> dict[str, float]:
+    """Return the waits in milliseconds by callee."""
+    return {series.service_name: math.expm1(value) for series, value in median_waits(parts).items()}
+
+
+def slow(parts: list[Part], callee: str, seconds: float) -> list[Part]:
+    """Return requests in which calls of a service take long on the way: all that ends after that is later."""
+    found = []
+    for part in parts:
+        start = 100.0 * (part.begin // 100)
+        at = {"orders": 0.01, "inventory": 0.02, "payments": 0.04}[callee]
+        begin = part.begin + seconds * (part.begin - start >= at - 1e-6)
+        end = part.end + seconds * (part.end - start >= at)
+        found.append(part._replace(begin=begin, end=end))
+    return found
+
+
+def test_wait_is_the_time_around_a_call_beyond_its_own() -> None:
+    found = waits(PARTS)
+    assert found == {
+        "orders": pytest.approx(20, abs=0.1),  # 10 ms before, 10 ms after
+        "inventory": pytest.approx(10, abs=0.1),
+        "payments": pytest.approx(20, abs=0.1),  # 10 ms since inventory, 10 ms after
+    }
+
+
+@pytest.mark.parametrize("callee", ["orders", "inventory", "payments"])
+def test_slow_way_to_a_service_is_told_of_it_alone(callee: str) -> None:
+    found, usual = waits(slow(PARTS, callee, 1.0)), waits(PARTS)
+    assert found[callee] == pytest.approx(usual[callee] + 1000, abs=1)
+    assert {name: found[name] for name in found if name != callee} == {
+        name: pytest.approx(usual[name], abs=1) for name in usual if name != callee
+    }
+
+
+def test_waits_of_few_requests_say_nothing() -> None:
+    assert median_waits([part for number in range(MIN_REQUESTS - 1) for part in checkout(number)]) == {}
+    assert median_waits([part._replace(request="") for part in PARTS]) == {}
+
+
+def test_wait_names_the_caller() -> None:
+    assert Series("payments", "wait of orders for it") in median_waits(PARTS)

@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from faultline.catalog.graph import Edge
 from faultline.records import Event
+from spark.models.root_cause.calls import learn_edges
 from spark.models.root_cause.counting import (
     BUCKET_SECONDS,
     MAX_LINES,
     REQUEST_SCHEMA,
     STEP_SCHEMA,
-    edges_of,
+    parts_of,
     request_batch,
     step_batch,
     steps_by_bucket,
@@ -100,7 +101,7 @@ def test_steps_are_counted_in_the_bucket_in_which_the_request_began(event: MakeE
 
 def test_calls_are_learned_from_rows(event: MakeEvent) -> None:
     table = pa.Table.from_batches([request_batch(NAMES, batch(event), "")])
-    assert edges_of(table) == [Edge("orders", "payments", 10)]
+    assert learn_edges(parts_of(table)) == [Edge("orders", "payments", 10)]
 
 
 def test_very_long_request_is_cut() -> None:

@@ -11,18 +11,21 @@ from faultline.catalog.graph import Edge
 from faultline.errors import ArtifactError
 from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.model import FILE, FOLDER, RootCauseModel
+from spark.models.root_cause.numbers import NumberProfile, Series
 from spark.models.root_cause.ranker import Ranker
 from tests.spark.models.root_cause.test_flow import NORMAL
 from tests.spark.models.root_cause.test_ranker import PAST
 
-MODEL = RootCauseModel(FlowProfile.fit(NORMAL), (Edge("orders", "payments", 20),), Ranker().fit(PAST))
+WAITS = NumberProfile.fit({Series("payments", "wait of orders for it"): [1.0, 1.1, 1.2, 1.3, 1.4]}, 0.1)
+MODEL = RootCauseModel(FlowProfile.fit(NORMAL), WAITS, (Edge("orders", "payments", 20),), Ranker().fit(PAST))
 
 
 def test_part_survives_the_disk(tmp_path: Path) -> None:
     MODEL.save(tmp_path)
     again = RootCauseModel.load(tmp_path)
     assert again is not None
-    assert (again.flow, again.edges, again.ranker.weights) == (MODEL.flow, MODEL.edges, MODEL.ranker.weights)
+    assert (again.flow, again.waits, again.edges) == (MODEL.flow, MODEL.waits, MODEL.edges)
+    assert again.ranker.weights == MODEL.ranker.weights
 
 
 def test_model_without_the_part_has_none(tmp_path: Path) -> None:
@@ -37,7 +40,7 @@ def test_part_for_other_features_is_refused(tmp_path: Path) -> None:
         RootCauseModel.load(tmp_path)
 
 
-@pytest.mark.parametrize("change", [{"edges": [["a"]]}, {"edges": None}, {"flow": {"a": 1}}])
+@pytest.mark.parametrize("change", [{"edges": [["a"]]}, {"edges": None}, {"flow": {"a": 1}}, {"waits": [["a"]]}])
 def test_damaged_part_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     MODEL.save(tmp_path)
     path = tmp_path / FOLDER / FILE

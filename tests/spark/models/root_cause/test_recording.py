@@ -89,7 +89,7 @@ def test_recording_is_read_in_order_of_time(tmp_path: Path, event: MakeEvent) ->
     assert found.steps == {BUCKET: {Step("orders", "a", "b"): 3}}
     assert found.errors == {BUCKET: {"orders": 2}}
     assert [change.body for change in found.changes] == ["commit 3", "commit 9"]
-    assert found.edges == (Edge("orders", "payments", 9),)
+    assert found.edges == [Edge("orders", "payments", 9)]
     assert [(int(at.timestamp()) - BUCKET, *rest) for at, *rest in found.versions] == [
         (0, "orders", "1"),
         (5, "payments", "1"),
