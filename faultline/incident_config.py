@@ -66,9 +66,7 @@ class IncidentConfig:
     def from_env(cls, environ: Environ) -> Self:
         """Read FAULTLINE_CATALOG (files or folders, by `:`), _ALERTMANAGER and the rest; raises ConfigError."""
         paths, ports = Paths.from_env(environ), Ports.from_env(environ)
-        own = paths.home / "catalog-info.yaml"
-        default = str(own) if own.exists() else ""
-        catalogs = [part for part in environ.get("FAULTLINE_CATALOG", default).split(":") if part]
+        catalogs = [part for part in environ.get("FAULTLINE_CATALOG", "").split(":") if part]
         return cls(
             bootstrap=kafka_bootstrap(environ),
             topics=Topics.from_env(environ),

@@ -27,8 +27,11 @@ from incidents.store import IncidentStore
 from incidents.surroundings import RecentChanges, Requests
 from incidents.telling import Alerts
 from incidents.tracker import Knowledge, Surroundings, Tracker
+from spark.models.embedder import Embedder
+from spark.models.root_cause.meaning import CatalogMeaning
 from spark.models.root_cause.model import RootCauseModel
 from spark.models.root_cause.naming import TemplateNames
+from spark.models.semantic import SemanticModel
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +49,8 @@ def main(environ: Environ) -> None:
         TopicReader(config.bootstrap, config.topics.logs), TemplateNames.load(folder), config.session_pattern
     )
     knowledge = _knowledge(folder, catalog)
-    tracker = Tracker(store, knowledge, Surroundings(requests.see, changes.changes))
+    meaning = CatalogMeaning(Embedder(SemanticModel.load(folder).encoder).embed, knowledge.catalog)
+    tracker = Tracker(store, knowledge, Surroundings(requests.see, changes.changes, meaning.similarity))
     alerts = Alerts(httpx.Client(base_url=config.alertmanager, timeout=5))
     producer = make_producer(config.bootstrap, "incidents")
     service = IncidentService(store, tracker, changes, alerts, producer, config.topics, IncidentMetrics(registry))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -56,10 +56,11 @@ class Knowledge:
 
 @dataclass
 class Surroundings:
-    """Where a step may look: requests and changes between two times; both empty when nothing answers."""
+    """Where a step may look: requests and changes between two times, empty when nothing answers; what lines mean."""
 
     requests: Callable[[datetime, datetime], SeenRequests]
     changes: Callable[[datetime, datetime], Sequence[Change]]
+    similarity: Callable[[Sequence[str], Iterable[str]], Mapping[str, float]]  # of lines to what a catalog says
 
 
 @dataclass
@@ -136,11 +137,19 @@ class Tracker:
         """Return the incident as it stands; its candidates are put into `ranked`."""
         known, looked = self.knowledge, self._look(group, now)
         changes = self._surroundings.changes(group.opened_at, now)
-        situation = Situation([*group.symptoms, *looked.symptoms], known.graph, known.catalog, changes)
+        symptoms = [*group.symptoms, *looked.symptoms]
+        situation = Situation(symptoms, known.graph, known.catalog, changes, self._similarity(symptoms))
         before = self._store.find(group.incident_id)
         stamp = Stamp(before.version + 1 if before else 1, known.model_version, now)
         ranked[group.incident_id] = candidates_of(situation)
         return diagnose(group, situation, known.ranker, stamp, ranked[group.incident_id])
+
+    def _similarity(self, symptoms: Sequence[Symptom]) -> Mapping[str, float]:
+        """Compare the most abnormal lines with what the catalog says of whoever may be the cause."""
+        said = sorted((s for s in symptoms if s.line is not None), key=lambda symptom: -symptom.surprise)
+        abnormal = {symptom.service_name for symptom in symptoms}
+        below = {other for name in abnormal for other in self.knowledge.graph.dependencies(name)}
+        return self._surroundings.similarity([symptom.text for symptom in said], sorted(abnormal | below))
 
     def _look(self, group: Group, now: datetime) -> _Looked:
         looked = self._looked.get(group.incident_id)

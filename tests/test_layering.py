@@ -46,7 +46,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "spark.models": ("pyspark", "py4j"),
     "feeder": ("faultline.stack", "faultline.cli", "pyspark", "torch"),
     "evaluation": ("faultline.cli", "pyspark", "torch"),
-    "incidents": ("faultline.stack", "faultline.cli", "pyspark", "torch", "onnxruntime"),
+    "incidents": ("faultline.stack", "faultline.cli", "pyspark", "torch"),
     "chaos": ("faultline.cli", "pyspark", "torch"),
     "demo": ("faultline.stack", "faultline.cli", "pyspark", "torch"),
     "demo.story": ("faultline.cli", "pyspark", "torch"),

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from faultline.catalog.demo import demo_entities
+from faultline.catalog.writing import write_catalog
 from faultline.config import REPOSITORY, Environ, Paths, Ports, StreamConfig
 from faultline.shop import CALLS, has_proxy
 from faultline.stack.broker import kafka_program
@@ -36,7 +38,7 @@ def declare_programs(environ: Environ) -> dict[str, Program]:
         _prometheus(environ, ports),
         _traffic(ports),
         _stream(ports),
-        _incidents(ports),
+        _incidents(environ, ports),
     ]
     return {program.name: program for program in programs}
 
@@ -198,13 +200,24 @@ def _stream(ports: Ports) -> Program:
     )
 
 
-def _incidents(ports: Ports) -> Program:
+def _incidents(environ: Environ, ports: Ports) -> Program:
     return Program(
         name="incidents",
         address=f"{_url(ports.incidents)}/v1/incidents",
-        command=_python("-m", "incidents"),
+        command=lambda: _incidents_command(environ),
         probe=http_ok(ports.incidents, "/health"),
         ports=(ports.incidents,),
         needs=("kafka", "alertmanager"),
         needs_part="root_cause",
     )
+
+
+def _incidents_command(environ: Environ) -> Command:
+    """Give the process the shop's catalog, as the shop is configured, unless the user names another."""
+    argv = [sys.executable, "-m", "incidents"]
+    if "FAULTLINE_CATALOG" in environ:
+        return Command(argv)
+    path = Paths.from_env(environ).run / "catalog-info.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_catalog(demo_entities(environ), path)
+    return Command(argv, environment={"FAULTLINE_CATALOG": str(path)})

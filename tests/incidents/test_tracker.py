@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class Around:
         self.counts: Counts = Counter()
         self.waits: dict[Series, float] = {}
         self.told: list[Change] = []
+        self.alike: dict[str, float] = {}
+        self.compared: list[tuple[list[str], list[str]]] = []
         self.looks: list[tuple[datetime, datetime]] = []
 
     def see(self, begin: datetime, end: datetime) -> SeenRequests:
@@ -44,6 +46,10 @@ class Around:
 
     def changes(self, begin: datetime, end: datetime) -> Sequence[Change]:
         return self.told
+
+    def similarity(self, lines: Sequence[str], names: Iterable[str]) -> dict[str, float]:
+        self.compared.append((list(lines), list(names)))
+        return {name: self.alike.get(name, 0.0) for name in names}
 
 
 @pytest.fixture
@@ -54,7 +60,7 @@ def around() -> Around:
 def tracker(tmp_path: Path, around: Around, model: RootCauseModel = MODEL) -> Tracker:
     knowledge = Knowledge(GRAPH, {}, Ranker.prior(), model.flow, model.waits, "m1")
     store = IncidentStore.open(tmp_path / "incidents.sqlite")
-    return Tracker(store, knowledge, Surroundings(around.see, around.changes))
+    return Tracker(store, knowledge, Surroundings(around.see, around.changes, around.similarity))
 
 
 def records(*anomalies: AnyAnomaly, first: int = 0) -> list[Arrived]:
@@ -87,6 +93,14 @@ def test_slow_way_to_a_service_speaks_for_it(tmp_path: Path, around: Around) -> 
     (opened,) = tracker(tmp_path, around).step(records(service("orders", 0, deviation=3.0)), at(3))
     assert opened.causes[0].name == "payments"
     assert any(evidence.text.startswith("wait of orders for it 7") for evidence in opened.causes[0].evidence)
+
+
+def test_lines_are_compared_with_what_the_catalog_says_of_who_may_be_the_cause(tmp_path: Path, around: Around) -> None:
+    around.alike = {"payments": 0.9}
+    (opened,) = tracker(tmp_path, around).step(records(line("orders", 0), service("orders", 1)), at(3))
+    assert around.compared[-1] == (["card rejected"], ["orders", "payments"])
+    payments = next(cause for cause in opened.causes if cause.name == "payments")
+    assert [evidence.kind for evidence in payments.evidence if evidence.kind == "text"] == ["text"]
 
 
 def test_requests_are_looked_at_now_and_then(tmp_path: Path, around: Around) -> None:

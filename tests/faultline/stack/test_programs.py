@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from faultline.catalog.reading import read_catalog
 from faultline.config import REPOSITORY, Ports
 from faultline.stack.prerequisites import TOOLS
 from faultline.stack.programs import declare_programs, has_model
@@ -60,3 +61,13 @@ def test_the_stream_has_a_model_once_its_folder_exists(tmp_path: Path) -> None:
     (tmp_path / "models" / "champion").mkdir(parents=True)
     assert has_model(environ)
     assert not has_model(environ, "root_cause")
+
+
+def test_incidents_know_the_shop_unless_the_user_names_a_catalog(tmp_path: Path) -> None:
+    environ = {"FAULTLINE_HOME": str(tmp_path)}
+    command = declare_programs(environ)["incidents"].command()
+    path = Path(command.environment["FAULTLINE_CATALOG"])
+    assert path.is_relative_to(tmp_path)
+    assert "orders" in read_catalog([path]).by_log_name()
+    own = declare_programs({**environ, "FAULTLINE_CATALOG": "/srv/catalog"})["incidents"].command()
+    assert own.environment == {}
