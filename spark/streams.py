@@ -16,6 +16,7 @@ from pyspark.sql.streaming.state import GroupState, GroupStateTimeout
 
 from faultline.activations import Activations
 from faultline.config import StreamConfig, Topics, TrainConfig
+from faultline.feedback import Pattern
 from faultline.records import SourceType
 from spark.models import counting, joining, scoring
 from spark.models.parts import PartByFolder
@@ -44,12 +45,6 @@ def read_logs_now(spark: SparkSession, config: TrainConfig) -> DataFrame:
         # A partition without a record since then has nothing to learn from, which is no error.
         reader = reader.option("startingOffsetsByTimestampStrategy", "latest")
     return reader.load().select(*RAW_COLUMNS)
-
-
-def read_values_now(spark: SparkSession, bootstrap: str, topic: str) -> DataFrame:
-    """Read the values that a topic holds now, once, in the order of its only partition."""
-    raw = spark.read.format("kafka").options(**_source_options(bootstrap, topic)).load()
-    return raw.orderBy("partition", "offset").select("value")
 
 
 def _source_options(bootstrap: str, topic: str) -> dict[str, str]:
@@ -222,12 +217,15 @@ def count_sessions(raw: DataFrame, model: Path, pattern: str) -> DataFrame:
     return counted.groupBy(*keys).agg(F.sum("sessions").alias("sessions"))
 
 
-def count_masked_lines(raw: DataFrame) -> DataFrame:
-    """Count equal masked lines per source type, service and time bucket; set-aside records count under `reason`."""
+def count_masked_lines(raw: DataFrame, kept: frozenset[Pattern] = frozenset()) -> DataFrame:
+    """Count equal masked lines per source type, service and time bucket.
+
+    Set-aside records, and lines that verdicts call signs of a fault, count under `reason`.
+    """
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield counting.count_batch(batch)
+            yield counting.count_batch(batch, kept)
 
     partial = raw.mapInArrow(count, from_arrow_schema(counting.COUNT_SCHEMA))
     keys = [name for name in counting.COUNT_SCHEMA.names if name != "lines"]

@@ -8,21 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from pyspark.sql import SparkSession
-
 from faultline.config import TrainConfig
 from faultline.entry import run
 from faultline.registry import Registry
-from spark import streams
-from spark.models.root_cause import relearning
+from faultline.verdicts import read_verdicts
+from spark.models.root_cause.relearning import relearn
 
 
 def main(environ: Mapping[str, str]) -> None:
     config, registry = TrainConfig.from_env(environ), Registry.from_env(environ)
-    spark = SparkSession.builder.appName("root_cause_learn").getOrCreate()
-    rows = streams.read_values_now(spark, config.bootstrap, config.topics.feedback).collect()
-    verdicts = relearning.read_verdicts(bytes(row.value) for row in rows)
-    found = relearning.relearn(verdicts, config, registry)
+    found = relearn(read_verdicts(config.bootstrap, config.topics.feedback), config, registry)
     outcome = {"version": found.folder.name, "champion": found.challenge.wins, "incidents": found.challenge.incidents}
     logging.getLogger(__name__).info("challenger judged", extra=outcome)
 

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from faultline.config import TrainConfig
 from faultline.entry import run
+from faultline.verdicts import kept_abnormal, read_verdicts
 from spark import streams
 
 
@@ -20,7 +21,8 @@ def main(environ: Mapping[str, str]) -> None:
     config = TrainConfig.from_env(environ)
     spark = SparkSession.builder.appName("semantic_preprocessing").getOrCreate()
     raw = streams.read_logs_now(spark, config)
-    streams.count_masked_lines(raw).coalesce(1).write.mode("overwrite").parquet(str(config.dataset))
+    kept = kept_abnormal(read_verdicts(config.bootstrap, config.topics.feedback))
+    streams.count_masked_lines(raw, kept).coalesce(1).write.mode("overwrite").parquet(str(config.dataset))
     written = spark.read.parquet(str(config.dataset))
     rows, lines = written.agg(F.count("*"), F.sum("lines")).first()
     logging.getLogger(__name__).info(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 import msgspec
 import pyarrow as pa
 
+from faultline.feedback import Pattern
 from faultline.records import Event
 from spark.models.buckets import bucket_of
 from spark.models.features import Fact
 from spark.models.scoring import decode, masked_texts
 from spark.models.semantic_training import CountedLine
 from spark.models.session_state import Piece, join_pieces, shape_text
+from spark.models.templates import generalise
 
+KEPT: Final = "sign_of_a_fault"  # an operator said so
 COUNT_SCHEMA: Final = pa.schema(
     [
         ("source_type", pa.string()),
@@ -52,13 +55,19 @@ _ENCODE_PIECE = msgspec.msgpack.Encoder().encode
 _DECODE_PIECE = msgspec.msgpack.Decoder(Piece).decode
 
 
-def count_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return COUNT_SCHEMA rows of an Arrow batch with a column `value`; their `lines` sum to its rows."""
+def count_batch(batch: pa.RecordBatch, kept: Container[Pattern] = ()) -> pa.RecordBatch:
+    """Return COUNT_SCHEMA rows of an Arrow batch with a column `value`; their `lines` sum to its rows.
+
+    Lines of patterns that are `kept` out of normal time count under the reason KEPT.
+    """
     decoded = decode(batch.column("value").to_pylist())
     events = [item for item in decoded if isinstance(item, Event)]
     counts: Counter[tuple[str | None, str | None, str | None, datetime | None, str | None]] = Counter()
     for event, masked in zip(events, masked_texts(events).to_pylist(), strict=True):
-        counts[event.source_type.value, event.service_name, masked, bucket_of(event.timestamp), None] += 1
+        if kept and Pattern("said", generalise(masked), event.service_name) in kept:
+            counts[None, None, None, None, KEPT] += 1
+        else:
+            counts[event.source_type.value, event.service_name, masked, bucket_of(event.timestamp), None] += 1
     for item in decoded:
         if not isinstance(item, Event):
             counts[None, None, None, None, item.reason] += 1

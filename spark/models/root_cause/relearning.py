@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,7 +12,7 @@ from typing import Final
 
 from faultline.artifact import MANIFEST, point, read_manifest, write_manifest
 from faultline.config import TrainConfig
-from faultline.errors import ArtifactError, DecodeError, TrainingDataError
+from faultline.errors import ArtifactError, TrainingDataError
 from faultline.feedback import Feedback, Verdict, effective
 from faultline.registry import Registry, Training
 from spark.models.release import FINGERPRINT, publish_and_register
@@ -25,8 +24,6 @@ from spark.models.root_cause.situation import Candidates
 JOB: Final = "root_cause_learn"  # names the experiment
 CHALLENGER: Final = "challenger"
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Relearned:
@@ -34,19 +31,6 @@ class Relearned:
 
     folder: Path
     challenge: Challenge
-
-
-def read_verdicts(values: Iterable[bytes]) -> list[Feedback]:
-    """Return the verdicts of topic `feedback`, each once; what is none is told in the log and left out."""
-    found: dict[str, Feedback] = {}
-    for place, value in enumerate(values):
-        try:
-            verdict = Feedback.from_bytes(value)
-        except DecodeError as error:
-            logger.warning("a record is no verdict", extra={"record": place, "error": str(error)})
-            continue
-        found[verdict.feedback_id] = verdict
-    return list(found.values())
 
 
 def labelled(verdicts: Sequence[Feedback]) -> list[LabelledCandidates]:

@@ -9,9 +9,18 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faultline.feedback import Pattern
 from faultline.records import Event
 from spark.models.buckets import bucket_of
-from spark.models.counting import COUNT_SCHEMA, SESSION_SCHEMA, count_batch, counted_lines, pieces_batch, sessions_batch
+from spark.models.counting import (
+    COUNT_SCHEMA,
+    KEPT,
+    SESSION_SCHEMA,
+    count_batch,
+    counted_lines,
+    pieces_batch,
+    sessions_batch,
+)
 from spark.models.session_state import cut_pieces
 
 MakeEvent = Callable[..., Event]
@@ -45,6 +54,16 @@ def test_source_type_service_and_bucket_are_kept_apart(event: MakeEvent) -> None
     changes = ({}, {"source_type": "nginx_error"}, {"service_name": "payments"}, {"timestamp": later})
     values = [event(**change).to_bytes() for change in changes]
     assert [row["lines"] for row in count_batch(batch_of(values)).to_pylist()] == [1, 1, 1, 1]
+
+
+def test_lines_that_an_operator_called_signs_of_a_fault_are_not_learned_from(event: MakeEvent) -> None:
+    values = [event(body=body).to_bytes() for body in ("disk is full", "disk is full", "order 5 placed")]
+    kept = {Pattern("said", "INFO disk is full", "orders"), Pattern("said", "INFO order <*> placed", "payments")}
+    counted = count_batch(batch_of(values), kept)
+    lines, rejected = counted_lines(pa.Table.from_batches([counted]))
+    assert [(line.masked, line.lines) for line in lines] == [("INFO order <NUM> placed", 1)]
+    assert rejected == 2
+    assert KEPT in counted.column("reason").to_pylist()
 
 
 def test_what_cannot_be_decoded_counts_under_its_reason() -> None:

@@ -13,7 +13,7 @@ from faultline.feedback import Feedback, Verdict
 from faultline.registry import Registry
 from spark.models.root_cause.model import RootCauseModel
 from spark.models.root_cause.ranker import LabelledCandidates, Ranker
-from spark.models.root_cause.relearning import CHALLENGER, labelled, read_verdicts, relearn
+from spark.models.root_cause.relearning import CHALLENGER, labelled, relearn
 from spark.models.root_cause.release import extend
 from tests.faultline.test_feedback import verdict
 from tests.spark.models.root_cause.test_challenge import MISLED
@@ -101,9 +101,3 @@ def test_only_true_verdicts_that_name_a_cause_teach() -> None:
     (found,) = labelled(given)
     assert found.causes == PAST[2].causes
     assert found.candidates.names == PAST[2].candidates.names
-
-
-def test_verdicts_are_read_once_each_and_the_rest_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    values = [TOLD[0].to_bytes(), b"no verdict", TOLD[0].to_bytes(), TOLD[1].to_bytes()]
-    assert [found.feedback_id for found in read_verdicts(values)] == ["f0", "f1"]
-    assert "a record is no verdict" in caplog.text
