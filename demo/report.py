@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
+from msgspec import to_builtins
 
 from demo.timeline import plot_timeline
 from demo.watching import Watch
 from faultline.alerting import ALERT_WINDOW_SECONDS as WINDOW_SECONDS
 from faultline.anomalies import Anomaly, ServiceAnomaly
+from faultline.incidents import Incident
 from faultline.reporting import inert
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def write_report(folder: Path, watch: Watch, times: Times, fault: Fault) -> dict
     intervals = {name: watch.intervals(name, start, end) for name in (*LEARNED, "ServiceDown")}
     facts = _facts(watch, times, fault, anomalies, intervals)
     facts["services"] = _by_service(watch.services(start, end), fault)
+    facts["incidents"] = [_incident(incident, fault) for incident in watch.incidents(fault.start, end)]
     (folder / "facts.json").write_text(json.dumps(facts, default=str, indent=2))
     _write_csv(folder / "anomalies.csv", anomalies)
     plot_timeline(folder / "timeline.png", anomalies, fault, intervals, (start, end))
@@ -75,6 +78,16 @@ def _facts(
         "before": [_row(anomaly, fault) for anomaly in anomalies[:20] if anomaly.timestamp < fault.start],
         "model_version": anomalies[0].model_version if anomalies else None,
         "intervals": intervals,
+    }
+
+
+def _incident(incident: Incident, fault: Fault) -> dict[str, Any]:
+    """Return what the page says of an incident, and where in its causes the broken service stands."""
+    names = [cause.name for cause in incident.causes]
+    return {
+        **to_builtins(incident),
+        "seconds_after_fault": (incident.opened_at - fault.start).total_seconds(),
+        "rank": names.index(fault.target) + 1 if fault.target in names else None,
     }
 
 

@@ -138,6 +138,8 @@ class _Story:
             self._progress.note(f"ALERT {alert.name}: {alert.summary} ({seconds:.1f} s after the fault)")
         remaining = self._lengths.broken - (_now() - start).total_seconds()
         pass_time(self._progress, f"{TARGET} stays down for a while", max(0.0, remaining))
+        for incident in self._watch.incidents(start, _now())[:1]:
+            self._progress.note(f"INCIDENT {incident.incident_id}: {printable(incident.explanation)}")
         self._progress.note(f"repair: starting {TARGET}")
         self._stack.start(TARGET)
         return Fault(TARGET, "process stopped", start, _now()), alert

@@ -7,12 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import msgspec
 
 from faultline.alerts import FiringAlert, firing_alerts
 from faultline.anomalies import Anomaly, AnyAnomaly, ServiceAnomaly, read_anomaly
 from faultline.config import Ports
 from faultline.exported import exported
+from faultline.incidents import Incident
 from faultline.kafka_io import read_topic
+
+
+class _Page(msgspec.Struct):
+    incidents: list[Incident]
 
 
 class Watch:
@@ -21,6 +27,7 @@ class Watch:
     def __init__(self, ports: Ports, bootstrap: str, anomalies_topic: str) -> None:
         self._alertmanager_port = ports.alertmanager
         self._stream_port = ports.stream
+        self._incidents = f"http://127.0.0.1:{ports.incidents}/v1/incidents"
         self._prometheus = f"http://127.0.0.1:{ports.prometheus}"
         self._bootstrap = bootstrap
         self._topic = anomalies_topic
@@ -53,6 +60,17 @@ class Watch:
         """Return the abnormal lines written between two times, each once, in order of time."""
         found = {a.event_id: a for a in self._records() if isinstance(a, Anomaly) and start <= a.timestamp <= end}
         return sorted(found.values(), key=lambda anomaly: anomaly.timestamp)
+
+    def incidents(self, start: datetime, end: datetime) -> list[Incident]:
+        """Return the incidents that were opened between two times, first first; none when nobody makes any."""
+        try:
+            answer = httpx.get(self._incidents, params={"limit": 100}, timeout=5)
+            answer.raise_for_status()
+        except httpx.HTTPError:
+            return []
+        found = msgspec.json.decode(answer.content, type=_Page).incidents
+        chosen = [incident for incident in found if start <= incident.opened_at <= end]
+        return sorted(chosen, key=lambda incident: incident.opened_at)
 
     def services(self, start: datetime, end: datetime) -> list[ServiceAnomaly]:
         """Return what was said of abnormal services between two times, each once, in order of time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from time import monotonic
@@ -15,6 +16,8 @@ from faultline.kafka_io import MAX_MESSAGE_BYTES, QUIET
 ANSWER_SECONDS: Final = 5.0
 BATCH: Final = 1000
 
+logger = logging.getLogger(__name__)
+
 
 class TopicReader:
     """One topic, read on from given offsets."""
@@ -22,8 +25,10 @@ class TopicReader:
     def __init__(self, bootstrap: str, topic: str) -> None:
         settings = {"bootstrap.servers": bootstrap, "group.id": "faultline-incidents", "enable.auto.commit": False}
         limits = {"fetch.message.max.bytes": MAX_MESSAGE_BYTES, "queued.max.messages.kbytes": 16384}
-        self._consumer = Consumer({**settings, **limits, "log_level": QUIET})
+        # An offset that is gone is told, and not passed over: by default the client would jump to the end.
+        self._consumer = Consumer({**settings, **limits, "auto.offset.reset": "error", "log_level": QUIET})
         self._topic = topic
+        self.gaps = 0  # how often records were dropped by the broker before they were read
 
     def seek(self, offsets: Mapping[int, int]) -> None:
         """Go to the next offset of each partition, to the beginning of those that have none.
@@ -33,11 +38,25 @@ class TopicReader:
         self._assign({p: offsets.get(p, OFFSET_BEGINNING) for p in self._partitions()})
 
     def poll(self, seconds: float) -> list[Message]:
-        """Return what has come, after at most so many seconds; raises SinkUnavailable when it cannot be read on.
+        """Return what has come within so many seconds.
 
-        That is when the broker has dropped records that were not read yet: what they told is lost, and is said so.
+        Where the broker has dropped records that were not read yet, that is said and counted in `gaps`, and reading
+        goes on from the oldest that is there.
         """
-        return self._checked(self._consumer.consume(BATCH, seconds))
+        found = []
+        for message in self._consumer.consume(BATCH, seconds):
+            error = message.error()
+            if error is None:
+                found.append(message)
+            elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+                self._go_on(message.partition() or 0, error)
+        return found
+
+    def _go_on(self, partition: int, error: KafkaError) -> None:
+        self.gaps += 1
+        place = {"topic": self._topic, "partition": partition, "error": error.str()}
+        logger.error("records were dropped before they were read; going on from the oldest", extra=place)
+        self._consumer.seek(TopicPartition(self._topic, partition, OFFSET_BEGINNING))
 
     def between(self, begin: datetime, end: datetime, limit: int) -> Iterator[bytes]:
         """Yield the values that the broker took between two times, at most `limit`; raises SinkUnavailable."""
@@ -50,9 +69,9 @@ class TopicReader:
         last = end.timestamp() * 1000
         until = monotonic() + ANSWER_SECONDS
         while open_ and limit > 0 and monotonic() < until:
-            for message in self._checked(self._consumer.consume(min(BATCH, limit), 0.2)):
+            for message in self._consumer.consume(min(BATCH, limit), 0.2):
                 partition, offset = message.partition(), message.offset()
-                if partition is None or offset is None:
+                if message.error() is not None or partition is None or offset is None:
                     continue
                 limit -= 1
                 if offset >= ends[partition] - 1 or message.timestamp()[1] > last:
@@ -88,13 +107,3 @@ class TopicReader:
 
     def _assign(self, offsets: Mapping[int, int]) -> None:
         self._consumer.assign([TopicPartition(self._topic, partition, at) for partition, at in offsets.items()])
-
-    def _checked(self, messages: list[Message]) -> list[Message]:
-        found = []
-        for message in messages:
-            error = message.error()
-            if error is None:
-                found.append(message)
-            elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-                raise SinkUnavailable(f"{self._topic}: records were dropped before they were read: {error.str()}", 1.0)
-        return found

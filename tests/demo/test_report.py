@@ -8,6 +8,7 @@ import pytest
 from demo.report import write_report
 from demo.story import Fault, Times
 from faultline.anomalies import Anomaly
+from faultline.incidents import Cause, CauseKind, Evidence, Incident, IncidentState
 from faultline.records import Severity, SourceType
 from tests.anomalies import make_service_anomaly
 
@@ -53,6 +54,29 @@ def service_anomaly(seconds, score, explanation):
     )
 
 
+def incident():
+    """Return an incident that was opened a second after the fault, and names its cause second."""
+    evidence = [Evidence(at=None, event_id="", kind="said", service_name="orders", text="<i>gone</i>", weight=1.0)]
+    causes = [
+        Cause(evidence=evidence, kind=CauseKind.SERVICE, name=name, probability=p, title=name)
+        for name, p in (("orders", 0.6), ("payments", 0.4))
+    ]
+    return Incident(
+        anomalies=9,
+        causes=causes,
+        explanation="orders <u>abnormal</u>",
+        incident_id="i1",
+        merged_into="",
+        model_version="v",
+        opened_at=START + timedelta(seconds=1),
+        resolved_at=None,
+        services=["orders"],
+        state=IncidentState.OPEN,
+        updated_at=START,
+        version=1,
+    )
+
+
 class RecordedWatch:
     """What Prometheus and the topic held in one recorded run."""
 
@@ -64,6 +88,9 @@ class RecordedWatch:
 
     def services(self, start, end):
         return [service_anomaly(2, 7.0, "orders: lines in 5s 0"), service_anomaly(9, 12.0, "orders: <b>worst</b>")]
+
+    def incidents(self, start, end):
+        return [incident()]
 
     def intervals(self, name, start, end):
         begin = START + timedelta(seconds={"LogAnomaly": 3, "BehaviourAnomaly": 4}.get(name, 15))
@@ -90,6 +117,23 @@ def test_facts_are_measured_from_the_injection(tmp_path):
     assert facts["first_anomaly"]["seconds_after_fault"] == 1.0
     assert facts["templates"][0]["lines"] == 2
     assert json.loads((tmp_path / "facts.json").read_text())["read"] == 10.0
+
+
+def test_incident_is_told_with_the_rank_of_the_true_cause(tmp_path):
+    facts = write_report(tmp_path, RecordedWatch([anomaly(1)]), times(), FAULT)
+    (found,) = facts["incidents"]
+    assert (found["rank"], found["seconds_after_fault"]) == (2, 1.0)
+    page = (tmp_path / "report.html").read_text()
+    assert "The cause was payments, rank 2" in page
+    assert "orders &lt;u&gt;abnormal&lt;/u&gt;" in page
+    assert "&lt;i&gt;gone&lt;/i&gt;" in page
+
+
+def test_run_without_an_incident_says_nothing_of_causes(tmp_path):
+    watch = RecordedWatch([anomaly(1)])
+    watch.incidents = lambda start, end: []
+    assert write_report(tmp_path, watch, times(), FAULT)["incidents"] == []
+    assert "what caused it" not in (tmp_path / "report.html").read_text()
 
 
 def test_log_text_stays_text(tmp_path):

@@ -27,12 +27,16 @@ def test_a_stream_that_is_not_there_exports_nothing(watch):
     assert watch.exported("faultline_events_scored_total") is None
 
 
+def test_incidents_that_nobody_makes_are_none(watch):
+    assert watch.incidents(datetime.fromtimestamp(0, UTC), datetime.now(UTC)) == []
+
+
 @pytest.fixture
 def watch():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    return Watch(Ports(stream=port), "127.0.0.1:9", "anomalies")
+    return Watch(Ports(stream=port, incidents=port), "127.0.0.1:9", "anomalies")
 
 
 def test_the_stream_s_own_page_is_summed_by_label(watch):
