@@ -17,6 +17,7 @@ from incidents.store import IncidentStore
 from spark.models.root_cause.diagnosis import Stamp, diagnose
 from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.grouping import Group
+from spark.models.root_cause.meaning import said_first, who_may
 from spark.models.root_cause.numbers import NumberProfile
 from spark.models.root_cause.ranker import Ranker
 from spark.models.root_cause.requests import SeenRequests
@@ -138,18 +139,12 @@ class Tracker:
         known, looked = self.knowledge, self._look(group, now)
         changes = self._surroundings.changes(group.opened_at, now)
         symptoms = [*group.symptoms, *looked.symptoms]
-        situation = Situation(symptoms, known.graph, known.catalog, changes, self._similarity(symptoms))
+        alike = self._surroundings.similarity(said_first(symptoms), who_may(symptoms, known.graph))
+        situation = Situation(symptoms, known.graph, known.catalog, changes, alike)
         before = self._store.find(group.incident_id)
         stamp = Stamp(before.version + 1 if before else 1, known.model_version, now)
         ranked[group.incident_id] = candidates_of(situation)
         return diagnose(group, situation, known.ranker, stamp, ranked[group.incident_id])
-
-    def _similarity(self, symptoms: Sequence[Symptom]) -> Mapping[str, float]:
-        """Compare the most abnormal lines with what the catalog says of whoever may be the cause."""
-        said = sorted((s for s in symptoms if s.line is not None), key=lambda symptom: -symptom.surprise)
-        abnormal = {symptom.service_name for symptom in symptoms}
-        below = {other for name in abnormal for other in self.knowledge.graph.dependencies(name)}
-        return self._surroundings.similarity([symptom.text for symptom in said], sorted(abnormal | below))
 
     def _look(self, group: Group, now: datetime) -> _Looked:
         looked = self._looked.get(group.incident_id)

@@ -25,6 +25,7 @@ from spark.models.root_cause.calls import Part, median_waits, wait_profile
 from spark.models.root_cause.counting import BUCKET_SECONDS, windows_of
 from spark.models.root_cause.flow import Counts, FlowProfile
 from spark.models.root_cause.grouping import Grouping, began
+from spark.models.root_cause.meaning import CatalogMeaning, Embed, said_first, who_may
 from spark.models.root_cause.numbers import NumberProfile, Series
 from spark.models.root_cause.recording import Recording
 from spark.models.root_cause.situation import Change, Situation
@@ -86,14 +87,18 @@ def read_run(folder: Path, recording: Path, catalog: Catalog) -> Run:
     return Run(Recording.read(recording), injections, _read(folder / "normal.jsonl", _Normal), catalog)
 
 
-def recorded_incidents(run: Run, after: timedelta = AFTER) -> IncidentSet:
-    """Return the first incident of each fault, as known `after` it was opened; faults that opened none are notes."""
+def recorded_incidents(run: Run, after: timedelta = AFTER, embed: Embed | None = None) -> IncidentSet:
+    """Return the first incident of each fault, as known `after` it was opened; faults that opened none are notes.
+
+    `embed` gives vectors of texts; without it, lines are not compared with the catalog.
+    """
+    meaning = CatalogMeaning(embed, run.catalog.by_log_name()) if embed else None
     usual = _Usual(FlowProfile.fit(list(_normal_windows(run))), wait_profile(_normal_parts(run), WINDOW_SECONDS))
     graph = DependencyGraph.of(run.catalog, run.recording.edges)
     found, notes = [], []
     faults = [injection for injection in run.injections if not injection.benign]
     for injection in faults:
-        incident = _incident(run, injection, usual, graph, after)
+        incident = _incident(run, injection, usual, graph, after, meaning)
         if incident is None:
             notes.append(f"{injection.kind} of {injection.target} ({injection.number}) opened no incident")
         else:
@@ -112,8 +117,13 @@ def _between(buckets: Mapping[int, Counts], start: datetime, end: datetime) -> d
     return {bucket: counts for bucket, counts in buckets.items() if first <= bucket <= last}
 
 
-def _incident(
-    run: Run, injection: _Injection, usual: _Usual, graph: DependencyGraph, after: timedelta
+def _incident(  # noqa: PLR0913, PLR0917 - what an incident is made of
+    run: Run,
+    injection: _Injection,
+    usual: _Usual,
+    graph: DependencyGraph,
+    after: timedelta,
+    meaning: CatalogMeaning | None,
 ) -> LabelledIncident | None:
     """Replay the anomalies from the injection on, until some seconds after the first incident was opened."""
     grouping, opened, until = Grouping(), None, injection.end + LATE
@@ -133,12 +143,9 @@ def _incident(
     counts = _sum(_between(run.recording.steps, look, until))
     waits = median_waits(_parts_between(run, look, until))
     names = run.catalog.by_log_name()
-    situation = Situation(
-        [*group.symptoms, *usual.symptoms(counts, waits, begin)],
-        graph,
-        names,
-        tuple(_changes(run, begin, until)),
-    )
+    symptoms = [*group.symptoms, *usual.symptoms(counts, waits, begin)]
+    alike = meaning.similarity(said_first(symptoms), who_may(symptoms, graph)) if meaning else {}
+    situation = Situation(symptoms, graph, names, tuple(_changes(run, begin, until)), alike)
     return LabelledIncident(
         name=f"{NAME} {injection.number}",
         kind=injection.kind,

@@ -18,22 +18,26 @@ from faultline.catalog.demo import demo_entities
 from faultline.catalog.entities import Catalog
 from faultline.catalog.reading import read_catalog
 from faultline.catalog.synthetic import synthetic_entities
-from faultline.config import Environ
+from faultline.config import Environ, Paths
 from faultline.errors import ConfigError
 from faultline.incident_config import RootCauseEvaluationConfig
 from faultline.stack.progress import Progress
+from spark.models.embedder import Embedder, ensure_encoder
+from spark.models.root_cause.meaning import Embed
 from spark.models.root_cause.ranker import Ranker
 
 DISTRACTORS: Final = 100  # services that nothing runs, in the catalog beside the demo's
 
 
-def evaluate(run: Run | None, others: Sequence[IncidentSet], folder: Path, seed: int = 7) -> dict[str, Any]:
+def evaluate(
+    run: Run | None, others: Sequence[IncidentSet], folder: Path, seed: int = 7, embed: Embed | None = None
+) -> dict[str, Any]:
     """Rank the incidents of a recorded run and of other sets; return the facts, with a summary to print.
 
-    Raises ConfigError when there is no incident at all.
+    `embed` as in `recorded_incidents`. Raises ConfigError when there is no incident at all.
     """
     begun, progress = datetime.now(UTC), Progress()
-    ours = recorded_incidents(run) if run is not None else None
+    ours = recorded_incidents(run, embed=embed) if run is not None else None
     sets = [*([ours] if ours else []), *others]
     if not any(found.incidents for found in sets):
         raise ConfigError("incidents", "none", "a recorded run of ./run chaos, or a day of TrainTicket")
@@ -56,7 +60,8 @@ def evaluate_configured(config: RootCauseEvaluationConfig, environ: Environ) -> 
         catalog = Catalog({entity.ref: entity for entity in entities})
     run = read_run(config.run, config.recording, catalog) if config.run else None
     days = [trainticket.load(config.trainticket)] if config.trainticket else []
-    return evaluate(run, days, config.out)
+    encoder, _ = ensure_encoder(Paths.from_env(environ).models / "encoder")
+    return evaluate(run, days, config.out, embed=Embedder(encoder).embed)
 
 
 def _rank(target: IncidentSet, sets: Sequence[IncidentSet]) -> list[Ranked]:

@@ -9,6 +9,8 @@ import numpy as np
 from cachetools import LRUCache
 
 from faultline.catalog.entities import Entity
+from faultline.catalog.graph import DependencyGraph
+from spark.models.root_cause.symptoms import Symptom
 
 MAX_TEXTS: Final = 8  # distinct lines of an incident that are embedded, the most abnormal ones: some 10 ms each
 MAX_CANDIDATES: Final = 200  # whose catalog text is embedded for one incident, once each as long as they are cached
@@ -45,3 +47,15 @@ class CatalogMeaning:
         if missing:
             self._vectors.update(zip(missing, self._embed(missing), strict=True))
         return np.stack([self._vectors[text] for text in texts])
+
+
+def said_first(symptoms: Sequence[Symptom]) -> list[str]:
+    """Return the texts of abnormal lines, the most abnormal first."""
+    lines = sorted((symptom for symptom in symptoms if symptom.line is not None), key=lambda symptom: -symptom.surprise)
+    return [symptom.text for symptom in lines]
+
+
+def who_may(symptoms: Sequence[Symptom], graph: DependencyGraph) -> list[str]:
+    """Return who is abnormal, and what that depends on, by name."""
+    abnormal = {symptom.service_name for symptom in symptoms}
+    return sorted(abnormal | {other for name in abnormal for other in graph.dependencies(name)})
