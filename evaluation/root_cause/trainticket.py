@@ -23,6 +23,7 @@ from evaluation.datasets.labelled import DatasetError
 from evaluation.datasets.reading import read_table
 from evaluation.root_cause.incidents import IncidentSet, LabelledIncident
 from faultline.catalog.graph import DependencyGraph, Edge
+from spark.models.root_cause.calls import wait_series
 from spark.models.root_cause.flow import SPREAD, Counts, FlowLine, FlowProfile, count_steps
 from spark.models.root_cause.numbers import NumberProfile, Series
 from spark.models.root_cause.situation import Situation
@@ -52,12 +53,12 @@ class _Window:
     """What was recorded around one fault."""
 
     lines: list[FlowLine] = field(default_factory=list)
-    durations: dict[Series, list[float]] = field(default_factory=lambda: defaultdict(list))
+    durations: dict[Series, list[float]] = field(default_factory=lambda: defaultdict(list))  # microseconds
     errors: Counter[str] = field(default_factory=Counter)
 
     @property
     def middle_durations(self) -> dict[Series, float]:
-        """The median of each operation, as a logarithm: a range is one of factors."""
+        """The median of each operation and wait, as ln(1 + milliseconds): a range is one of factors."""
         return {
             series: math.log(median(values) + 1)
             for series, values in self.durations.items()
@@ -124,7 +125,8 @@ def _read_windows(folder: Path, window_of: Mapping[str, int]) -> tuple[dict[int,
     """Return lines and durations by fault, 0 for the minute without one, and how often a service called another."""
     windows: dict[int, _Window] = defaultdict(_Window)
     service_of: dict[tuple[str, str], str] = {}
-    calls: list[tuple[str, str, str]] = []
+    took: dict[tuple[str, str], float] = {}
+    calls: list[tuple[int, str, str, str, str]] = []
     known: set[tuple[int, str]] = set()
     columns = ("window", "TraceID", "SpanID", "ParentID", "PodName", "OperationName", "Duration")
     for line, row in read_table(folder / "traces.csv.gz", columns):
@@ -134,19 +136,25 @@ def _read_windows(folder: Path, window_of: Mapping[str, int]) -> tuple[dict[int,
         request = f"{row['TraceID']} {row['SpanID']} {service}"
         known.add((number, request))
         service_of[row["TraceID"], row["SpanID"]] = service
-        calls.append((row["TraceID"], row["ParentID"], service))
+        calls.append((number, row["TraceID"], row["ParentID"], row["SpanID"], service))
         window = windows[number]
+        took[row["TraceID"], row["SpanID"]] = _float(folder / "traces.csv.gz", line, row["Duration"])
         window.lines.append(FlowLine(service, request, -math.inf, "", row["OperationName"]))
         window.durations[Series(service, f"duration of {row['OperationName']}")].append(
-            _float(folder / "traces.csv.gz", line, row["Duration"])
+            took[row["TraceID"], row["SpanID"]]
         )
     for number, line_of, is_error in _read_lines(folder / "logs.csv.gz", window_of):
         windows[number].errors[line_of.service_name] += is_error
         if (number, line_of.request) in known:  # a span cut off at the edge of what was recorded has no begin
             windows[number].lines.append(line_of)
-    edges = Counter(
-        (service_of[trace, parent], service) for trace, parent, service in calls if (trace, parent) in service_of
-    )
+    edges: Counter[tuple[str, str]] = Counter()
+    for number, trace, parent, span, service in calls:
+        caller = service_of.get((trace, parent), service)
+        if caller != service:
+            edges[caller, service] += 1
+            windows[number].durations[wait_series(caller, service)].append(
+                max(took[trace, parent] - took[trace, span], 0.0)
+            )
     return windows, edges
 
 

@@ -15,6 +15,7 @@ from faultline.feedback import Verdict
 from faultline.incidents import Incident, IncidentState
 from incidents.store import IncidentStore
 from incidents.tracker import LOOK_EVERY, Arrived, Knowledge, Surroundings, Tracker
+from spark.models.root_cause.calls import wait_series
 from spark.models.root_cause.flow import Counts, Step, count_steps
 from spark.models.root_cause.grouping import QUIET
 from spark.models.root_cause.model import RootCauseModel
@@ -89,7 +90,7 @@ def test_requests_speak_for_a_service_that_says_nothing(tmp_path: Path, around: 
 
 
 def test_slow_way_to_a_service_speaks_for_it(tmp_path: Path, around: Around) -> None:
-    around.waits = {Series("payments", "wait of orders for it"): 7.0}
+    around.waits = {wait_series("orders", "payments"): 7.0}
     (opened,) = tracker(tmp_path, around).step(records(service("orders", 0, deviation=3.0)), at(3))
     assert opened.causes[0].name == "payments"
     assert any(evidence.text.startswith("wait of orders for it 7") for evidence in opened.causes[0].evidence)

@@ -28,10 +28,10 @@ from faultline.stack.progress import Progress
 from faultline.stack.supervisor import Supervisor
 from spark.models.root_cause.release import extend
 from tests.conftest import require_java, stack_environ
+from tests.spark.conftest import encoder, model_folder  # noqa: F401 - fixtures
 from tests.spark.models.root_cause.test_release import PARTS, STEPS
 from tests.spark.models.root_cause.test_symptoms import abnormal_service, moved
 
-pytest_plugins = ["tests.spark.conftest"]
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 WAIT_SECONDS = 30.0
@@ -69,7 +69,7 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:  # noqa: F811
     require_java()
     environ = stack_environ(tmp_path_factory.mktemp("incidents") / "home")
     models = Paths.from_env(environ).models

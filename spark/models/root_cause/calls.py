@@ -62,9 +62,14 @@ def median_waits(parts: Iterable[Part]) -> dict[Series, float]:
     for request, of_request in groupby(ordered, key=lambda part: part.request):
         if request:
             for caller, callee, seconds in _waits(list(of_request)[:MAX_PARTS]):
-                found[Series(callee, f"wait of {caller} for it")].append(seconds)
+                found[wait_series(caller, callee)].append(seconds)
     enough = {series: values for series, values in sorted(found.items()) if len(values) >= MIN_REQUESTS}
     return {series: math.log1p(1000 * median(values)) for series, values in enough.items()}
+
+
+def wait_series(caller: str, callee: str) -> Series:
+    """Return what the wait of a caller for a service is called."""
+    return Series(callee, f"wait of {caller} for it", caller)
 
 
 def wait_profile(parts: Iterable[Part], window_seconds: float) -> NumberProfile:

@@ -104,6 +104,7 @@ def _relations(situation: Situation, name: str, change: Change | None, weights: 
         "first": "was abnormal first",
         "explains": f"{above} depend on it and are abnormal",
         "explained": f"depends on {below}, abnormal too",
+        "touches": "slow calls begin or end at it",
         "named": "is named in abnormal lines of other services",
         "blames": "names a service it depends on in its own abnormal lines",
         "text": "abnormal lines are about what the catalog says of it",

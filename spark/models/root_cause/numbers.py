@@ -15,10 +15,11 @@ LEAST_WIDTH: Final = 0.05  # of the middle: a series that hardly ever moves may 
 
 
 class Series(NamedTuple):
-    """What is measured of a service."""
+    """What is measured of a service; of a call, `caller` is who calls it."""
 
     service_name: str
     name: str
+    caller: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,10 @@ class NumberProfile:
         """Read what `to_json` wrote; raises ArtifactError when it is something else."""
         try:
             return cls(
-                {Series(str(service), str(name)): (float(low), float(high)) for service, name, low, high in state}
+                {
+                    Series(str(service), str(name), str(caller)): (float(low), float(high))
+                    for service, name, caller, low, high in state
+                }
             )
         except (TypeError, ValueError) as error:
             raise ArtifactError(f"number profile: {error!r}, expected what to_json wrote; train again") from error

@@ -22,7 +22,7 @@ DECAY: Final = 0.7  # of what a dependency explains, per hop: each service betwe
 FIRST_SECONDS: Final = 5.0  # after the first symptom; a batch and the shortest window lie between
 CHANGE_SECONDS: Final = 600.0  # most faults of a release show in the first minutes
 OWN: Final = tuple(f"own_{kind}" for kind in SymptomKind)
-FEATURES: Final = (*OWN, "first", "explains", "explained", "named", "blames", "text", "changed", "is_change")
+FEATURES: Final = (*OWN, "first", "explains", "explained", "touches", "named", "blames", "text", "changed", "is_change")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?::\d+)?")
 
 
@@ -96,7 +96,8 @@ def candidates_of(situation: Situation) -> Candidates:
         name: max(said_of[name] for said_of in said.values() if name in said_of) for name in set().union(*said.values())
     }
     reached = {other for name in situation.by_service for other in situation.graph.dependencies(name)}
-    names = sorted({*situation.by_service, *named, *reached, *changed})
+    callers = {symptom.caller for symptom in situation.symptoms if symptom.caller}
+    names = sorted({*situation.by_service, *named, *reached, *changed, *callers})
     rows = {
         name: _row(
             situation,
@@ -124,7 +125,8 @@ def _scaled(symptom: Symptom) -> float:
 def _row(situation: Situation, name: str, others: list[float]) -> list[float]:
     symptoms = situation.by_service.get(name, [])
     own = [max((_scaled(s) for s in symptoms if s.kind is kind), default=0.0) for kind in SymptomKind]
-    relations = [_first(situation, symptoms), _explains(situation, name), _explained(situation, name)]
+    graph = [_explains(situation, name), _explained(situation, name), _touches(situation, name)]
+    relations = [_first(situation, symptoms), *graph]
     return [*own, *relations, *others, 0.0]
 
 
@@ -149,6 +151,15 @@ def _explained(situation: Situation, name: str) -> float:
     """Return how abnormal the worst dependency is, beyond which the service may be fine itself."""
     below = situation.graph.dependencies(name)
     return max((situation.severity.get(other, 0.0) * DECAY ** (hops - 1) for other, hops in below.items()), default=0.0)
+
+
+def _touches(situation: Situation, name: str) -> float:
+    """Return which share of the slow calls begins or ends at a service: a slow way in and out slows all of them."""
+    slow = [symptom for symptom in situation.symptoms if symptom.caller]
+    total = sum(map(_scaled, slow))
+    if not total:
+        return 0.0
+    return sum(_scaled(symptom) for symptom in slow if name in (symptom.caller, symptom.service_name)) / total
 
 
 def _said_of_others(situation: Situation) -> dict[str, dict[str, float]]:

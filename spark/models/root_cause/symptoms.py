@@ -38,6 +38,7 @@ class Symptom(msgspec.Struct, frozen=True, kw_only=True):
     surprise: float  # nats: how much less likely it was in normal time, at most MOST_SURPRISE
     since: datetime | None  # None: within the incident, it is not known when
     text: str
+    caller: str = ""  # of a call that is slow: both ends may be why
     pattern: str = ""  # what a verdict can make normal: a template, a feature, a step
     line: EvidenceLine | None = None
 
@@ -92,6 +93,7 @@ def number_symptom(found: NumberDeviation, since: datetime | None) -> Symptom:
         surprise=min(found.widths**2 / 2, MOST_SURPRISE),
         since=since,
         text=f"{found.series.name} {found.value:.4g}, usually {found.low:.4g} to {found.high:.4g}",
+        caller=found.series.caller,
         pattern=found.series.name,
     )
 

@@ -8,8 +8,15 @@ import random
 import pytest
 
 from faultline.catalog.graph import Edge
-from spark.models.root_cause.calls import MAX_PARTS, MIN_REQUESTS, Part, learn_edges, median_waits, upstream_edges
-from spark.models.root_cause.numbers import Series
+from spark.models.root_cause.calls import (
+    MAX_PARTS,
+    MIN_REQUESTS,
+    Part,
+    learn_edges,
+    median_waits,
+    upstream_edges,
+    wait_series,
+)
 
 
 def checkout(number: int) -> list[Part]:
@@ -114,4 +121,4 @@ def test_waits_of_few_requests_say_nothing() -> None:
 
 
 def test_wait_names_the_caller() -> None:
-    assert Series("payments", "wait of orders for it") in median_waits(PARTS)
+    assert wait_series("orders", "payments") in median_waits(PARTS)

@@ -9,14 +9,15 @@ import pytest
 
 from faultline.catalog.graph import Edge
 from faultline.errors import ArtifactError
+from spark.models.root_cause.calls import wait_series
 from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.model import FILE, FOLDER, RootCauseModel
-from spark.models.root_cause.numbers import NumberProfile, Series
+from spark.models.root_cause.numbers import NumberProfile
 from spark.models.root_cause.ranker import Ranker
 from tests.spark.models.root_cause.test_flow import NORMAL
 from tests.spark.models.root_cause.test_ranker import PAST
 
-WAITS = NumberProfile.fit({Series("payments", "wait of orders for it"): [1.0, 1.1, 1.2, 1.3, 1.4]}, 0.1)
+WAITS = NumberProfile.fit({wait_series("orders", "payments"): [1.0, 1.1, 1.2, 1.3, 1.4]}, 0.1)
 MODEL = RootCauseModel(FlowProfile.fit(NORMAL), WAITS, (Edge("orders", "payments", 20),), Ranker().fit(PAST))
 
 

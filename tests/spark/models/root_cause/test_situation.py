@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from faultline.catalog.graph import DependencyGraph, Edge
 from spark.models.root_cause.situation import (
@@ -18,7 +19,7 @@ from spark.models.root_cause.situation import (
     Situation,
     candidates_of,
 )
-from spark.models.root_cause.symptoms import SymptomKind
+from spark.models.root_cause.symptoms import Symptom, SymptomKind
 from tests.faultline.catalog.test_entities import entity
 from tests.spark.models.root_cause.pieces import SHOP, at, said, symptom
 
@@ -95,6 +96,19 @@ def test_service_that_names_its_dependency_blames_it_and_a_dependency_that_names
     ]
     assert features(Situation(lines, SHOP), "orders")["blames"] == pytest.approx(1 / 2)
     assert features(Situation(lines, SHOP), "payments")["blames"] == 0.0
+
+
+def test_slow_calls_are_shared_by_what_touches_all_of_them() -> None:
+    """The way in and out of orders is slow: one call ends there, two begin there."""
+
+    def slow(caller: str, callee: str) -> Symptom:
+        return replace(symptom(callee, SymptomKind.TIME), caller=caller)
+
+    situation = Situation([slow("storefront", "orders"), slow("orders", "payments"), slow("orders", "inventory")], SHOP)
+    assert features(situation, "orders")["touches"] == pytest.approx(1.0)
+    for other in ("storefront", "payments", "inventory"):
+        assert features(situation, other)["touches"] == pytest.approx(1 / 3)
+    assert features(Situation([symptom("orders")], SHOP), "orders")["touches"] == 0.0
 
 
 def test_service_without_an_entry_can_be_named_too() -> None:
