@@ -154,12 +154,16 @@ def _explained(situation: Situation, name: str) -> float:
 
 
 def _touches(situation: Situation, name: str) -> float:
-    """Return which share of the slow calls begins or ends at a service: a slow way in and out slows all of them."""
+    """Return which share of the slow calls begins or ends at a service, by how slow the slowest is.
+
+    A slow way in and out slows all of its calls.
+    """
     slow = [symptom for symptom in situation.symptoms if symptom.caller]
     total = sum(map(_scaled, slow))
     if not total:
         return 0.0
-    return sum(_scaled(symptom) for symptom in slow if name in (symptom.caller, symptom.service_name)) / total
+    own = sum(_scaled(symptom) for symptom in slow if name in (symptom.caller, symptom.service_name))
+    return max(map(_scaled, slow)) * own / total
 
 
 def _said_of_others(situation: Situation) -> dict[str, dict[str, float]]:

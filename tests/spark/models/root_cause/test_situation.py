@@ -102,7 +102,7 @@ def test_slow_calls_are_shared_by_what_touches_all_of_them() -> None:
     """The way in and out of orders is slow: one call ends there, two begin there."""
 
     def slow(caller: str, callee: str) -> Symptom:
-        return replace(symptom(callee, SymptomKind.TIME), caller=caller)
+        return replace(symptom(callee, SymptomKind.TIME, surprise=1000.0), caller=caller)
 
     situation = Situation([slow("storefront", "orders"), slow("orders", "payments"), slow("orders", "inventory")], SHOP)
     assert features(situation, "orders")["touches"] == pytest.approx(1.0)
