@@ -12,7 +12,6 @@ from pathlib import Path
 DAY = datetime(2023, 1, 29, 8, 0, tzinfo=UTC)
 PODS = {name: f"ts-{name}-service-5dc8d4f9fd-46997" for name in ("travel", "basic", "price")}
 REQUESTS = 20  # a window
-KINDS = ("return", "exception", "cpu_contention")
 
 Row = Sequence[object]
 
@@ -43,10 +42,14 @@ def write_day(folder: Path, faults: Sequence[tuple[str, str]]) -> None:
 
 
 def _spans(window: str, start: datetime, broken: str, kind: str) -> Iterable[Row]:
+    names = list(PODS)
     for number in range(REQUESTS):
         trace, parent = f"{window}-{number}", "root"
-        for name, pod in PODS.items():
-            yield window, trace, name, parent, pod, f"/{name}", 5000 + number
+        for place, (name, pod) in enumerate(PODS.items()):
+            # The way to the broken service is slow: whoever is above it waits, it itself is as fast as ever.
+            delayed = kind == "network_delay" and place < names.index(broken)
+            took = 5000 + number + 1000 * (len(names) - place) + 500_000 * delayed
+            yield window, trace, name, parent, pod, f"/{name}", took
             parent = name
 
 

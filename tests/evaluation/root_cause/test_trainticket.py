@@ -14,6 +14,7 @@ from evaluation.run import PUBLIC
 from tests.evaluation.root_cause.small_day import service, write_day
 
 FAULTS = [(name, kind) for kind in ("return", "exception", "cpu_contention") for name in ("basic", "price", "travel")]
+FAULTS += [(name, "network_delay") for name in ("basic", "price")]
 NEZHA = PUBLIC / "nezha-trainticket"
 
 
