@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from spark.models.root_cause.addresses import ADDRESS_SCHEMA, address_batch
 from spark.models.root_cause.counting import REQUEST_SCHEMA, STEP_SCHEMA, request_batch, step_batch
 from spark.models.root_cause.naming import TemplateNames
 
@@ -45,3 +46,15 @@ def count_steps(requests: DataFrame) -> DataFrame:
 def sample_parts(requests: DataFrame) -> DataFrame:
     """Return what calls are learned from, of whole requests, at most MAX_PARTS lines."""
     return requests.select("request", "service_name", "begin", "end").orderBy(F.hash("request"), "end").limit(MAX_PARTS)
+
+
+def count_addresses(raw: DataFrame) -> DataFrame:
+    """Count which service listens where, and which address a proxy passes requests on to."""
+
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield address_batch(batch)
+
+    counted = raw.mapInArrow(count, from_arrow_schema(ADDRESS_SCHEMA))
+    keys = [name for name in ADDRESS_SCHEMA.names if name != "lines"]
+    return counted.groupBy(*keys).agg(F.sum("lines").alias("lines"))

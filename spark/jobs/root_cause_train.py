@@ -14,15 +14,16 @@ from faultline.entry import run
 from faultline.registry import Registry
 from spark import streams
 from spark.models.root_cause import release
-from spark.requests import count_steps, read_requests, sample_parts
+from spark.requests import count_addresses, count_steps, read_requests, sample_parts
 
 
 def main(environ: Mapping[str, str]) -> None:
     config, registry = TrainConfig.from_env(environ), Registry.from_env(environ)
     spark = SparkSession.builder.appName("root_cause_train").getOrCreate()
-    requests = read_requests(streams.read_logs_now(spark, config), config.base.resolve(), config.session_pattern)
-    steps, parts = count_steps(requests).toArrow(), sample_parts(requests).toArrow()
-    release.release(steps, parts, [], config, registry)
+    raw = streams.read_logs_now(spark, config)
+    requests = read_requests(raw, config.base.resolve(), config.session_pattern)
+    tables = (count_steps(requests), sample_parts(requests), count_addresses(raw))
+    release.release(release.Requests(*(table.toArrow() for table in tables)), [], config, registry)
 
 
 if __name__ == "__main__":

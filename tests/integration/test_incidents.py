@@ -29,7 +29,7 @@ from faultline.stack.supervisor import Supervisor
 from spark.models.root_cause.release import extend
 from tests.conftest import require_java, stack_environ
 from tests.spark.conftest import encoder, model_folder  # noqa: F401 - fixtures
-from tests.spark.models.root_cause.test_release import PARTS, STEPS
+from tests.spark.models.root_cause.test_release import SEEN
 from tests.spark.models.root_cause.test_symptoms import abnormal_service, moved
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -76,7 +76,7 @@ def running(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     models.mkdir(parents=True)
     (models / "encoder").symlink_to(model_folder.parent / "encoder")
     (models / "work").mkdir()
-    extend(model_folder, models / "work", STEPS, PARTS, [])
+    extend(model_folder, models / "work", SEEN, [])
     point(models, "champion", publish(models / "work", models).name)
     stack = Stack.from_env(environ, Progress(io.StringIO()))
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from statistics import median
 from typing import Final, NamedTuple
@@ -84,12 +84,15 @@ def wait_profile(parts: Iterable[Part], window_seconds: float) -> NumberProfile:
     return NumberProfile.fit(samples, SPREAD)
 
 
-def upstream_edges(proxied: Iterable[tuple[str, str]], addresses: dict[str, str]) -> list[Edge]:
-    """Return the calls that a proxy's log names: (service of the proxy, host:port) pairs; unknown addresses are left.
+def upstream_edges(passed: Mapping[tuple[str, str], int], listens: Mapping[str, str]) -> list[Edge]:
+    """Return the calls that proxies log: `passed` counts (proxy, host:port), `listens` is the service of an address.
 
-    `addresses` gives the service of an address, as health checks and catalogs know it.
+    Addresses that nobody is known to listen at are left out.
     """
-    counts = Counter((proxy, addresses[address]) for proxy, address in proxied if address in addresses)
+    counts: Counter[tuple[str, str]] = Counter()
+    for (proxy, address), requests in passed.items():
+        if address in listens:
+            counts[proxy, listens[address]] += requests
     return [Edge(proxy, service, count) for (proxy, service), count in sorted(counts.items()) if count >= MIN_REQUESTS]
 
 

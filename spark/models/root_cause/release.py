@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +12,12 @@ from typing import Any, Final
 import pyarrow as pa
 
 from faultline.artifact import MANIFEST, read_manifest, write_manifest
+from faultline.catalog.graph import Edge
 from faultline.config import TrainConfig
 from faultline.registry import Registry, Training
 from spark.models.features import FEATURES_VERSION
 from spark.models.release import fingerprint, publish_and_register, tags_of
+from spark.models.root_cause.addresses import proxied_edges
 from spark.models.root_cause.calls import learn_edges, wait_profile
 from spark.models.root_cause.counting import parts_of, steps_by_bucket, windows_of
 from spark.models.root_cause.flow import FlowProfile
@@ -26,9 +29,16 @@ WINDOW_SECONDS: Final = 30  # of normal time, whose shares of steps make a range
 WEIGHTS: Final = Path(__file__).parent  # of the incidents that this project injected, see docs/root-cause.md
 
 
-def release(
-    steps: pa.Table, parts: pa.Table, incidents: Sequence[LabelledCandidates], config: TrainConfig, registry: Registry
-) -> Path:
+@dataclass(frozen=True)
+class Requests:
+    """What is learned from: STEP_SCHEMA, REQUEST_SCHEMA and ADDRESS_SCHEMA rows of normal time."""
+
+    steps: pa.Table
+    parts: pa.Table
+    addresses: pa.Table
+
+
+def release(seen: Requests, incidents: Sequence[LabelledCandidates], config: TrainConfig, registry: Registry) -> Path:
     """Extend the model in `config.base`, publish, register; return the new folder.
 
     Raises TrainingDataError when there is no request to learn from, ArtifactError for a base that is not whole,
@@ -36,28 +46,26 @@ def release(
     """
 
     def build(folder: Path) -> Training:
-        facts = extend(config.base, folder, steps, parts, incidents)["root_cause"]
+        facts = extend(config.base, folder, seen, incidents)["root_cause"]
         parameters: dict[str, str | float] = {"features": FEATURES_VERSION, "base": config.base.resolve().name}
         metrics = {name: float(value) for name, value in facts.items()}
-        return Training(JOB, parameters, metrics, tags_of(folder, fingerprint(steps)))
+        return Training(JOB, parameters, metrics, tags_of(folder, fingerprint(seen.steps)))
 
     return publish_and_register(build, registry, config.models, config.alias)
 
 
-def extend(
-    base: Path, folder: Path, steps: pa.Table, parts: pa.Table, incidents: Sequence[LabelledCandidates]
-) -> dict[str, Any]:
+def extend(base: Path, folder: Path, seen: Requests, incidents: Sequence[LabelledCandidates]) -> dict[str, Any]:
     """Write to `folder` the model in `base` with a root-cause part; return the manifest.
 
-    STEP_SCHEMA and REQUEST_SCHEMA rows of normal time teach what is usual; incidents whose cause is known teach the
-    weights, which are those of the project's own incidents where there are none.
+    Normal time teaches what is usual; incidents whose cause is known teach the weights, which are those of the
+    project's own incidents where there are none.
     """
     facts = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
-    found = parts_of(parts)
+    found = parts_of(seen.parts)
     model = RootCauseModel(
-        FlowProfile.fit(windows_of(steps_by_bucket(steps), WINDOW_SECONDS)),
+        FlowProfile.fit(windows_of(steps_by_bucket(seen.steps), WINDOW_SECONDS)),
         wait_profile(found, WINDOW_SECONDS),
-        tuple(learn_edges(found)),
+        tuple(_merged([*learn_edges(found), *proxied_edges(seen.addresses)])),
         Ranker().fit(incidents) if incidents else default_ranker(),
     )
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, FOLDER), dirs_exist_ok=True)
@@ -72,6 +80,15 @@ def extend(
     facts["trained_at"] = datetime.now(UTC).isoformat()
     write_manifest(folder, **facts)
     return read_manifest(folder)
+
+
+def _merged(edges: Sequence[Edge]) -> list[Edge]:
+    """Return one edge for each pair: the one that more requests show."""
+    found: dict[tuple[str, str], Edge] = {}
+    for edge in edges:
+        known = found.setdefault((edge.source, edge.target), edge)
+        found[edge.source, edge.target] = max(known, edge, key=lambda either: either.requests)
+    return [found[pair] for pair in sorted(found)]
 
 
 def default_ranker() -> Ranker:

@@ -75,9 +75,9 @@ def test_request_with_very_many_parts_is_cut() -> None:
 
 
 def test_upstream_is_known_by_its_address() -> None:
-    lines = [("nginx", "127.0.0.1:8101")] * 9 + [("nginx", "10.0.0.9:80")] * 9 + [("nginx", "127.0.0.1:8102")] * 2
-    addresses = {"127.0.0.1:8101": "storefront", "127.0.0.1:8102": "orders"}
-    assert upstream_edges(lines, addresses) == [Edge("nginx", "storefront", 9)]
+    passed = {("nginx", "127.0.0.1:8101"): 9, ("nginx", "10.0.0.9:80"): 9, ("nginx", "127.0.0.1:8102"): 2}
+    listens = {"127.0.0.1:8101": "storefront", "127.0.0.1:8102": "orders"}
+    assert upstream_edges(passed, listens) == [Edge("nginx", "storefront", 9)]
 
 
 def waits(parts: list[Part]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from spark.models.root_cause.release import extend
 from tests.faultline.test_feedback import verdict
 from tests.spark.models.root_cause.test_challenge import MISLED
 from tests.spark.models.root_cause.test_ranker import PAST
-from tests.spark.models.root_cause.test_release import PARTS, STEPS
+from tests.spark.models.root_cause.test_release import SEEN
 
 
 def told(number: int, case: LabelledCandidates, cause: str | None = None, said: Verdict = Verdict.TRUE) -> Feedback:
@@ -39,7 +39,7 @@ def config(model_folder: Path, tmp_path: Path) -> TrainConfig:
     models.mkdir()
     (models / "encoder").symlink_to(model_folder.parent / "encoder")
     work = tmp_path / "work"
-    extend(model_folder, work, STEPS, PARTS, [])
+    extend(model_folder, work, SEEN, [])
     part = RootCauseModel.load(work)
     assert part is not None
     (work / "manifest.json").unlink()

@@ -10,9 +10,10 @@ import pytest
 from faultline.artifact import read_manifest
 from faultline.catalog.graph import Edge
 from faultline.errors import TrainingDataError
+from spark.models.root_cause.addresses import ADDRESS_SCHEMA, LISTENS, PASSES_ON
 from spark.models.root_cause.counting import STEP_SCHEMA
 from spark.models.root_cause.model import RootCauseModel
-from spark.models.root_cause.release import default_ranker, extend
+from spark.models.root_cause.release import Requests, default_ranker, extend
 from spark.models.semantic import SemanticModel
 from tests.spark.models.root_cause.test_ranker import PAST
 
@@ -31,15 +32,23 @@ PARTS = pa.Table.from_pylist(
         for name, at in (("orders", 0.0), ("payments", 0.2))
     ]
 )
+ADDRESSES = pa.Table.from_pylist(
+    [
+        {"kind": LISTENS, "service_name": "orders", "address": "127.0.0.1:8102", "lines": 60},
+        {"kind": PASSES_ON, "service_name": "nginx", "address": "127.0.0.1:8102", "lines": 7},
+    ],
+    ADDRESS_SCHEMA,
+)
+SEEN = Requests(STEPS, PARTS, ADDRESSES)
 
 
 def test_model_has_all_it_had_and_knows_requests(model_folder: Path, tmp_path: Path) -> None:
-    manifest = extend(model_folder, tmp_path, STEPS, PARTS, PAST)
+    manifest = extend(model_folder, tmp_path, SEEN, PAST)
     assert manifest == read_manifest(tmp_path)
-    assert manifest["root_cause"] == {"edges": 1, "incidents": len(PAST), "services": 1, "steps": 2}
+    assert manifest["root_cause"] == {"edges": 2, "incidents": len(PAST), "services": 1, "steps": 2}
     found = RootCauseModel.load(tmp_path)
     assert found is not None
-    assert found.edges == (Edge("orders", "payments", 9),)
+    assert found.edges == (Edge("nginx", "orders", 7), Edge("orders", "payments", 9))
     low, high = found.flow.ranges["orders"]["asked"]["stored"]
     assert 0.8 < low <= high < 0.95
     assert found.ranker.weights != default_ranker().weights
@@ -48,18 +57,18 @@ def test_model_has_all_it_had_and_knows_requests(model_folder: Path, tmp_path: P
 
 
 def test_without_incidents_the_weights_are_those_delivered(model_folder: Path, tmp_path: Path) -> None:
-    extend(model_folder, tmp_path, STEPS, PARTS, [])
+    extend(model_folder, tmp_path, SEEN, [])
     found = RootCauseModel.load(tmp_path)
     assert found is not None
     assert found.ranker.weights == default_ranker().weights
 
 
 def test_model_can_be_extended_again(model_folder: Path, tmp_path: Path) -> None:
-    extend(model_folder, tmp_path / "one", STEPS, PARTS, [])
-    manifest = extend(tmp_path / "one", tmp_path / "two", STEPS, PARTS, PAST)
+    extend(model_folder, tmp_path / "one", SEEN, [])
+    manifest = extend(tmp_path / "one", tmp_path / "two", SEEN, PAST)
     assert manifest["root_cause"]["incidents"] == len(PAST)
 
 
 def test_normal_time_without_requests_is_an_error(model_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="no step of a request to learn from"):
-        extend(model_folder, tmp_path, STEPS.slice(0, 0), PARTS, [])
+        extend(model_folder, tmp_path, Requests(STEPS.slice(0, 0), PARTS, ADDRESSES), [])
