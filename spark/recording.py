@@ -49,7 +49,10 @@ def record(logs: DataFrame, anomalies: DataFrame, model: Path, pattern: str) -> 
     requests = read_requests(logs, model, pattern)
     bad = events.where(F.col("severity").isin(Severity.ERROR.value, Severity.FATAL.value))
     return {
-        "anomalies": anomalies.select(F.col("timestamp").alias("arrived"), F.col("value").alias("record")),
+        "anomalies": anomalies.select(
+            F.unix_micros("timestamp").alias("arrived"),  # a time would lose its zone on the way
+            F.col("value").alias("record"),
+        ),
         "steps": count_steps(requests),
         "parts": requests.select("request", "service_name", "begin", "end"),
         "errors": bad.groupBy("bucket", "service_name").agg(F.count("*").alias("lines")),

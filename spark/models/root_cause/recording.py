@@ -73,7 +73,7 @@ class Recording:
         tables = {name: _read(folder / name) for name in TABLES}
         try:
             arrived = sorted(tables["anomalies"].to_pylist(), key=lambda row: row["arrived"])
-            anomalies = tuple((row["arrived"], read_anomaly(row["record"])) for row in arrived)
+            anomalies = tuple((_moment(row["arrived"]), read_anomaly(row["record"])) for row in arrived)
             errors: dict[int, Counter[str]] = defaultdict(Counter)
             for row in tables["errors"].to_pylist():
                 errors[row["bucket"]][row["service_name"]] += row["lines"]
@@ -90,6 +90,10 @@ class Recording:
             raise ConfigError(
                 "recording", str(folder), f"tables as incident_preprocessing writes them: {error}"
             ) from error
+
+
+def _moment(micros: int) -> datetime:
+    return datetime.fromtimestamp(micros / 1e6, UTC)
 
 
 def _versions(table: pa.Table) -> Iterator[tuple[datetime, str, str]]:

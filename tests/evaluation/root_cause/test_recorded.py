@@ -39,7 +39,8 @@ def run(tmp_path: Path) -> Run:
     broken = [steps(700 + 5 * i, "payments", "declined", 20) for i in range(4)]
     anomalies = [service("orders", 702), service("storefront", 703), line("orders", 704), service("orders", 740)]
     arrived = [
-        {"arrived": at(s + 3), "record": a.to_bytes()} for s, a in zip((702, 703, 704, 740), anomalies, strict=True)
+        {"arrived": int(1e6 * at(s + 3).timestamp()), "record": a.to_bytes()}
+        for s, a in zip((702, 703, 704, 740), anomalies, strict=True)
     ]
     write_recording(
         tmp_path / "recording",
