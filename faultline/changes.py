@@ -21,6 +21,7 @@ class ChangeKind(StrEnum):
     PIPELINE = "pipeline"
     CLOUD = "cloud"
     VERSION = "version"  # a service says that it runs another version than before
+    RESTART = "restart"  # a service says that its process began anew
 
 
 CHANGE_KINDS: Final = {
@@ -54,6 +55,8 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _DECODER = msgspec.json.Decoder(ChangeEvent)
+# Named so by every client library: prometheus.io/docs/instrumenting/writing_clientlibs, "Process metrics".
+_PROCESS_START: Final = "process_start_time_seconds"
 _KEPT: Final = (
     "vcs.repository.name",
     "vcs.ref.head.revision",
@@ -78,13 +81,30 @@ def change_of(event: Event) -> ChangeEvent | None:
     )
 
 
+def told_version(event: Event) -> str:
+    """Return the version that a service says it runs, empty when the record tells none."""
+    return event.attributes.get("service.version", "") if event.source_type is SourceType.FASTAPI_STATUS else ""
+
+
+def told_start(event: Event) -> float:
+    """Return when the process began that a service's metrics come from, Unix time; 0.0 when the record tells none."""
+    if event.source_type is not SourceType.APP_CONTAINER_METRICS:
+        return 0.0
+    return event.measures.get(_PROCESS_START, 0.0)
+
+
 def version_change(service: str, at: Timestamp, before: str, after: str) -> ChangeEvent:
     """Return the change that a service's word for its version amounts to."""
-    return ChangeEvent(
-        at=at,
-        attributes={"service.version": after},
-        event_id=sha256(f"version\n{service}\n{after}\n{at.timestamp()}".encode()).hexdigest()[:32],
-        kind=ChangeKind.VERSION,
-        service_name=service,
-        text=f"{service} runs version {after}, before {before}",
-    )
+    text = f"{service} runs version {after}, before {before}"
+    return _own_word(ChangeKind.VERSION, service, at, {"service.version": after}, text)
+
+
+def restart(service: str, at: Timestamp) -> ChangeEvent:
+    """Return the change that a process amounts to which says that it began at a time."""
+    return _own_word(ChangeKind.RESTART, service, at, {}, f"{service} was started")
+
+
+def _own_word(kind: ChangeKind, service: str, at: Timestamp, attributes: dict[str, str], text: str) -> ChangeEvent:
+    named = "\n".join((kind, service, *attributes.values(), str(at.timestamp())))
+    event_id = sha256(named.encode()).hexdigest()[:32]
+    return ChangeEvent(at=at, attributes=attributes, event_id=event_id, kind=kind, service_name=service, text=text)

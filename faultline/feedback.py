@@ -95,20 +95,37 @@ def effective(verdicts: list[Feedback]) -> dict[str, Feedback]:
     return found
 
 
-def learn(verdicts: list[Feedback]) -> list[Learned]:
-    """Return what verdicts teach: patterns of false alarms become normal, those of true ones never do.
+class FalseAlarms(msgspec.Struct, frozen=True):
+    """What verdicts call normal: whatever has only patterns that one false alarm had, and that no true one had all of.
 
-    A pattern that both had is no false alarm: what was once the sign of a fault must not be silenced by another
-    incident.
+    So one pattern can be a sign of a fault when it comes alone, and harmless together with what a false alarm had.
     """
-    counted = effective(verdicts)
-    kept = {pattern for v in counted.values() if v.verdict is Verdict.TRUE for pattern in v.patterns}
+
+    false: tuple[frozenset[Pattern], ...] = ()  # one set an incident
+    true: tuple[frozenset[Pattern], ...] = ()
+
+    @classmethod
+    def of(cls, verdicts: list[Feedback]) -> FalseAlarms:
+        """Return what the verdicts that count amount to."""
+        counted = sorted(effective(verdicts).items())
+        sets = [(v.verdict, frozenset(v.patterns)) for _, v in counted if v.patterns]
+        false, true = (tuple(found for said, found in sets if said is which) for which in (Verdict.FALSE, Verdict.TRUE))
+        return cls(false, true)
+
+    def cover(self, patterns: frozenset[Pattern]) -> bool:
+        """Return whether all that is abnormal about something was part of a false alarm, and not all of a true one."""
+        return any(patterns <= known for known in self.false) and not any(patterns <= known for known in self.true)
+
+
+def learn(verdicts: list[Feedback]) -> list[Learned]:
+    """Return what verdicts teach, pattern by pattern: those of false alarms are normal, those of true ones never alone.
+
+    A pattern that both had is listed as both, see FalseAlarms.
+    """
     found: dict[tuple[Pattern, bool], Learned] = {}
-    for incident_id, verdict in sorted(counted.items(), key=lambda item: (item[1].at, item[0])):
+    for incident_id, verdict in sorted(effective(verdicts).items(), key=lambda item: (item[1].at, item[0])):
         for pattern in verdict.patterns:
             normal = verdict.verdict is Verdict.FALSE
-            if normal and pattern in kept:
-                continue
             found[pattern, normal] = Learned(
                 pattern=pattern,
                 normal=normal,

@@ -45,10 +45,9 @@ def main(environ: Environ) -> None:
     folder = config.model.resolve()
     catalog, store, registry = _catalog(config), IncidentStore.open(config.store), CollectorRegistry()
     changes = RecentChanges(catalog.by_log_name())
-    requests = Requests(
-        TopicReader(config.bootstrap, config.topics.logs), TemplateNames.load(folder), config.session_pattern
-    )
-    knowledge = _knowledge(folder, catalog)
+    names = TemplateNames.load(folder)
+    requests = Requests(TopicReader(config.bootstrap, config.topics.logs), names, config.session_pattern)
+    knowledge = _knowledge(folder, catalog, names)
     meaning = CatalogMeaning(Embedder(SemanticModel.load(folder).encoder).embed, knowledge.catalog)
     tracker = Tracker(store, knowledge, Surroundings(requests.see, changes.changes, meaning.similarity))
     alerts = Alerts(httpx.Client(base_url=config.alertmanager, timeout=5))
@@ -69,12 +68,12 @@ def _catalog(config: IncidentConfig) -> Catalog:
     return catalog
 
 
-def _knowledge(folder: Path, catalog: Catalog) -> Knowledge:
+def _knowledge(folder: Path, catalog: Catalog, names: TemplateNames) -> Knowledge:
     model = RootCauseModel.load(folder)
     if model is None:
         raise ArtifactError(f"{folder} has no root-cause part; ./run train adds one")
     graph = DependencyGraph.of(catalog, model.edges)
-    return Knowledge(graph, catalog.by_log_name(), model.ranker, model.flow, model.waits, folder.name)
+    return Knowledge(graph, catalog.by_log_name(), model.ranker, model.usual, names.texts, folder.name)
 
 
 if __name__ == "__main__":

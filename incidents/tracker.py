@@ -11,19 +11,18 @@ from faultline.anomalies import read_anomaly
 from faultline.catalog.entities import Entity
 from faultline.catalog.graph import DependencyGraph
 from faultline.errors import DecodeError
-from faultline.feedback import Pattern
+from faultline.feedback import FalseAlarms
 from faultline.incidents import Incident, IncidentState
 from incidents.store import IncidentStore
 from spark.models.root_cause.diagnosis import Stamp, diagnose
-from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.grouping import Group
 from spark.models.root_cause.meaning import said_first, who_may
-from spark.models.root_cause.numbers import NumberProfile
 from spark.models.root_cause.ranker import Ranker
 from spark.models.root_cause.requests import SeenRequests
 from spark.models.root_cause.situation import Candidates, Change, Situation, candidates_of
-from spark.models.root_cause.symptoms import Symptom, flow_symptom, number_symptom
-from spark.models.root_cause.verdicts import patterns_of, without
+from spark.models.root_cause.symptoms import Symptom
+from spark.models.root_cause.usual import Usual
+from spark.models.root_cause.verdicts import is_normal, patterns_of
 
 LOOK_BEFORE: Final = timedelta(seconds=5)  # the first anomaly: a request that fails is told of when it ends
 LOOK_EVERY: Final = timedelta(seconds=10)  # at the requests of an open incident: reading them costs
@@ -44,15 +43,9 @@ class Knowledge:
     graph: DependencyGraph
     catalog: dict[str, Entity]
     ranker: Ranker
-    flow: FlowProfile
-    waits: NumberProfile
+    usual: Usual
+    names: Mapping[str, str]  # texts of template ids
     model_version: str
-
-    def symptoms(self, seen: SeenRequests, since: datetime) -> list[Symptom]:
-        """Return what requests show of the services."""
-        steps = [flow_symptom(found, since, {}) for found in self.flow.deviations(seen.steps).values()]
-        slow = self.waits.deviations({series: [value] for series, value in seen.waits.items()})
-        return [*steps, *(number_symptom(found, since) for found in slow)]
 
 
 @dataclass
@@ -82,10 +75,10 @@ class Tracker:
         self._grouping = store.grouping()
         self._offsets = store.offsets()
         self._looked: dict[str, _Looked] = {}
-        self._normal: frozenset[Pattern] = frozenset()
+        self._alarms = FalseAlarms()
         self.learn()
         self.unreadable = 0  # records of the topic that are no anomaly, since the start
-        self.called_normal = 0  # anomalies that verdicts left nothing of, since the start
+        self.called_normal = 0  # anomalies that verdicts call normal, since the start
 
     @property
     def offsets(self) -> dict[int, int]:
@@ -94,7 +87,7 @@ class Tracker:
 
     def learn(self) -> None:
         """Go by what the verdicts teach by now."""
-        self._normal = frozenset(learned.pattern for learned in self._store.learned() if learned.normal)
+        self._alarms = FalseAlarms.of(self._store.verdicts())
 
     def step(self, arrived: Sequence[Arrived], now: datetime) -> list[Incident]:
         """Take records in, resolve what has been quiet, and keep it; return the incidents that changed."""
@@ -102,11 +95,11 @@ class Tracker:
         for record in arrived:
             self._offsets[record.partition] = record.offset + 1
             try:
-                anomaly = without(read_anomaly(record.value), self._normal)
+                anomaly = read_anomaly(record.value)
             except DecodeError:
                 self.unreadable += 1
                 continue
-            if anomaly is None:
+            if is_normal(anomaly, self._alarms):
                 self.called_normal += 1
                 continue
             changed |= {group.incident_id: group for group in self._grouping.take(anomaly, self.knowledge.graph)}
@@ -150,6 +143,6 @@ class Tracker:
         looked = self._looked.get(group.incident_id)
         if looked is None or (group.state is IncidentState.OPEN and now - looked.at >= LOOK_EVERY):
             seen = self._surroundings.requests(group.opened_at - LOOK_BEFORE, group.last_at)
-            looked = _Looked(now, self.knowledge.symptoms(seen, group.opened_at))
+            looked = _Looked(now, self.knowledge.usual.symptoms(seen, self.knowledge.names))
             self._looked[group.incident_id] = looked
         return looked

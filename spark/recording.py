@@ -60,5 +60,6 @@ def record(logs: DataFrame, anomalies: DataFrame, model: Path, pattern: str) -> 
         "versions": events.where("version != ''")
         .groupBy("bucket", "service_name")
         .agg(F.max("version").alias("version")),
+        "starts": events.where("started > 0").groupBy("bucket", "service_name").agg(F.max("started").alias("started")),
         "changes": events.where(F.col("source_type").isin(*CHANGE_TYPES)).select("record"),
     }

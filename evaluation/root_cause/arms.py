@@ -25,7 +25,7 @@ class Arm(ABC):
     learns = False
 
     def fit(self, incidents: Sequence[LabelledIncident]) -> Arm:
-        """Learn from incidents whose cause is known; arms that do not learn return themselves."""
+        """Return the arm after it has learned from incidents whose cause is known, beside what it knows already."""
         return self
 
     @abstractmethod
@@ -43,7 +43,7 @@ class Ours(Arm):
         self.ranker = ranker or Ranker.prior()
 
     def fit(self, incidents: Sequence[LabelledIncident]) -> Ours:
-        return Ours(Ranker().fit([incident.labelled for incident in incidents]))
+        return Ours(self.ranker.fit([incident.labelled for incident in incidents]))
 
     def rank(self, incident: LabelledIncident) -> list[str]:
         return [incident.candidates.names[place] for place in self.ranker.order(incident.candidates)]

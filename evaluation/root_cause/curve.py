@@ -17,13 +17,14 @@ from evaluation.root_cause.incidents import LabelledIncident
 from evaluation.root_cause.recorded import Run
 from evaluation.root_cause.replay import Replayed, replay
 from faultline.errors import TrainingDataError
-from faultline.feedback import CandidateTable, Feedback, Verdict, learn
+from faultline.feedback import CandidateTable, FalseAlarms, Feedback, Verdict
 from faultline.statistics import Estimate, clustered_mean
 from spark.models.root_cause.ranker import LabelledCandidates, Ranker
 
 VERDICTS: Final = (0, 5, 10, 20, 50)
 WRONG: Final = (0.0, 0.1)  # share of verdicts
-ROUNDS: Final = 20  # orders in which incidents are judged
+SAME: Final = timedelta(seconds=30)  # between what an incident was and what verdicts have left of it
+ROUNDS: Final = 10  # orders in which incidents are judged
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,20 @@ class Point:
     ac1: Estimate
 
 
-def learning_curve(run: Run, incidents: Sequence[LabelledIncident], seed: int) -> list[Point]:
-    """Return a point for each number of verdicts and each share of wrong ones."""
+def learning_curve(run: Run, incidents: Sequence[LabelledIncident], begin: Ranker, seed: int) -> list[Point]:
+    """Return a point for each number of verdicts and each share of wrong ones; `begin`: before any verdict."""
     everything = replay(run)
-    return [_point(run, everything, incidents, count, wrong, seed) for wrong in WRONG for count in VERDICTS]
+    return [_point(run, everything, incidents, begin, count, wrong, seed) for wrong in WRONG for count in VERDICTS]
 
 
 def _point(  # noqa: PLR0913, PLR0917 - what a point is of
-    run: Run, everything: Sequence[Replayed], incidents: Sequence[LabelledIncident], count: int, wrong: float, seed: int
+    run: Run,
+    everything: Sequence[Replayed],
+    incidents: Sequence[LabelledIncident],
+    begin: Ranker,
+    count: int,
+    wrong: float,
+    seed: int,
 ) -> Point:
     left: list[float] = []
     kept: list[float] = []
@@ -53,11 +60,11 @@ def _point(  # noqa: PLR0913, PLR0917 - what a point is of
         rng = random.Random(f"verdicts:{seed}:{number}")  # noqa: S311 - a simulation
         judged = rng.sample(list(everything), min(count, len(everything)))
         verdicts = list(_verdicts(judged, wrong, rng))
-        normal = {item.pattern for item in learn(verdicts) if item.normal}
-        after = replay(run, normal) if normal else everything
+        alarms = FalseAlarms.of(verdicts)
+        after = replay(run, alarms) if alarms.false else everything
         left += _false_alarms_left(everything, after, judged)
         kept += _detections_kept(everything, after)
-        hits += list(_accuracy(incidents, judged, verdicts, wrong, rng))
+        hits += list(_accuracy(incidents, judged, verdicts, begin, wrong, rng))
     return Point(count, wrong, *(clustered_mean(values, range(len(values)), seed) for values in (left, kept, hits)))
 
 
@@ -82,9 +89,9 @@ def _false_alarms_left(
     before: Sequence[Replayed], after: Sequence[Replayed], judged: Sequence[Replayed]
 ) -> list[float]:
     """Return for every false alarm without a verdict whether one is still opened then: 1 or 0."""
-    times = [incident.opened_at for incident in after if not incident.is_true]
+    still = [incident for incident in after if not incident.is_true]
     asked = [incident for incident in before if not incident.is_true and incident not in judged]
-    return [float(any(abs(t - incident.opened_at) <= timedelta(seconds=30) for t in times)) for incident in asked]
+    return [float(any(abs(i.opened_at - one.opened_at) <= SAME for i in still)) for one in asked]
 
 
 def _detections_kept(before: Sequence[Replayed], after: Sequence[Replayed]) -> list[float]:
@@ -93,10 +100,11 @@ def _detections_kept(before: Sequence[Replayed], after: Sequence[Replayed]) -> l
     return [float(fault in still) for fault in faults]
 
 
-def _accuracy(
+def _accuracy(  # noqa: PLR0913, PLR0917 - what it depends on
     incidents: Sequence[LabelledIncident],
     judged: Sequence[Replayed],
     verdicts: Sequence[Feedback],
+    begin: Ranker,
     wrong: float,
     rng: random.Random,
 ) -> Iterator[float]:
@@ -108,7 +116,7 @@ def _accuracy(
     for incident in incidents:
         if incident.name not in taught:
             others = [labels[name] for name, other in taught.items() if other.kind != incident.kind]
-            order = Ours(_fit(others)).rank(incident)
+            order = Ours(_fit(begin, others)).rank(incident)
             yield float(bool(order) and order[0] in incident.causes)
 
 
@@ -120,8 +128,8 @@ def _said(incident: LabelledIncident, wrong: float, rng: random.Random) -> Label
     return incident.labelled
 
 
-def _fit(labelled: Sequence[LabelledCandidates]) -> Ranker:
+def _fit(begin: Ranker, labelled: Sequence[LabelledCandidates]) -> Ranker:
     try:
-        return Ranker().fit(labelled) if labelled else Ranker.prior()
+        return begin.fit(labelled) if labelled else begin
     except TrainingDataError:
-        return Ranker.prior()
+        return begin

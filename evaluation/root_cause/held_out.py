@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,26 +40,29 @@ class Ranked:
 def rank_held_out(arm: Arm, target: IncidentSet, sets: Sequence[IncidentSet], hold_out: HoldOut) -> list[Ranked]:
     """Return every incident of `target`, ranked by the arm after it has learned from all incidents it may.
 
+    Other systems come first, the incident's own last: as where somebody begins with the weights that were delivered.
     Where nothing is left to learn from, an arm ranks as it does untrained.
     """
+    ordered = sorted(sets, key=lambda origin: (origin.name == target.name, origin.name))
     fitted: dict[Hashable, tuple[Arm, int]] = {}
     found = []
     for incident in target.incidents:
         key = _key(incident, target, hold_out)
         if key not in fitted:
-            fitted[key] = _fit(arm, _others(incident, target, sets, hold_out))
+            fitted[key] = _learn(arm, (_others(incident, target, origin, hold_out) for origin in ordered))
         learned, count = fitted[key]
         found.append(Ranked(incident, arm.name, hold_out, tuple(learned.rank(incident)), count))
     return found
 
 
-def _fit(arm: Arm, incidents: list[LabelledIncident]) -> tuple[Arm, int]:
-    if not arm.learns or not incidents:
-        return arm, 0
-    try:
-        return arm.fit(incidents), len(incidents)
-    except TrainingDataError:  # none of them has its cause among its candidates
-        return arm, 0
+def _learn(arm: Arm, sets: Iterable[Sequence[LabelledIncident]]) -> tuple[Arm, int]:
+    """Return the arm after one set of incidents after the other, and how many they were."""
+    count = 0
+    for incidents in sets:
+        if arm.learns and incidents:
+            with suppress(TrainingDataError):  # none of them has its cause among its candidates
+                arm, count = arm.fit(incidents), count + len(incidents)
+    return arm, count
 
 
 def _key(incident: LabelledIncident, target: IncidentSet, hold_out: HoldOut) -> Hashable:
@@ -72,12 +76,13 @@ def _key(incident: LabelledIncident, target: IncidentSet, hold_out: HoldOut) -> 
 
 
 def _others(
-    incident: LabelledIncident, target: IncidentSet, sets: Sequence[IncidentSet], hold_out: HoldOut
+    incident: LabelledIncident, target: IncidentSet, origin: IncidentSet, hold_out: HoldOut
 ) -> list[LabelledIncident]:
-    shares: dict[HoldOut, Callable[[IncidentSet, LabelledIncident], bool]] = {
-        HoldOut.KIND: lambda _, other: other.kind == incident.kind,
-        HoldOut.SERVICE: lambda _, other: other.service == incident.service,
-        HoldOut.KIND_AND_SERVICE: lambda _, other: incident.kind == other.kind or incident.service == other.service,
-        HoldOut.SYSTEM: lambda origin, _: origin.name == target.name,
+    """Return the incidents of a set that do not share what is held out."""
+    shares: dict[HoldOut, Callable[[LabelledIncident], bool]] = {
+        HoldOut.KIND: lambda other: other.kind == incident.kind,
+        HoldOut.SERVICE: lambda other: other.service == incident.service,
+        HoldOut.KIND_AND_SERVICE: lambda other: incident.kind == other.kind or incident.service == other.service,
+        HoldOut.SYSTEM: lambda _: origin.name == target.name,
     }
-    return [other for origin in sets for other in origin.incidents if not shares[hold_out](origin, other)]
+    return [other for other in origin.incidents if not shares[hold_out](other)]

@@ -6,7 +6,6 @@ gives the label, and says which incident is asked about; it gives no evidence.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,22 +16,23 @@ from typing import Final, TypeVar
 import msgspec
 
 from evaluation.root_cause.incidents import IncidentSet, LabelledIncident
-from faultline.catalog.entities import Catalog, Entity
+from faultline.catalog.entities import Catalog
 from faultline.catalog.graph import DependencyGraph
 from faultline.errors import ConfigError
-from faultline.records import Event
-from spark.models.root_cause.calls import Part, median_waits, wait_profile
+from spark.models.root_cause.calls import Part, waits
+from spark.models.root_cause.changes import as_candidates
 from spark.models.root_cause.counting import BUCKET_SECONDS, windows_of
-from spark.models.root_cause.flow import Counts, FlowProfile
+from spark.models.root_cause.flow import Counts
 from spark.models.root_cause.grouping import Grouping, began
 from spark.models.root_cause.meaning import CatalogMeaning, Embed, said_first, who_may
-from spark.models.root_cause.numbers import NumberProfile, Series
 from spark.models.root_cause.recording import Recording
+from spark.models.root_cause.requests import SeenRequests
 from spark.models.root_cause.situation import Change, Situation
-from spark.models.root_cause.symptoms import Symptom, flow_symptom, number_symptom
+from spark.models.root_cause.usual import Usual
 
 NAME: Final = "shop"
 AFTER: Final = timedelta(seconds=15)  # the incident was opened: what an operator who was paged reads first
+WINDOW: Final = timedelta(seconds=15)  # that an anomaly looks back
 LATE: Final = timedelta(seconds=60)  # after the fault's end: what begins later is another incident
 WINDOW_SECONDS: Final = 30  # of normal time, for the shares of steps
 LOOK_BACK: Final = timedelta(minutes=30)  # for changes
@@ -58,20 +58,6 @@ class _Normal(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class _Usual:
-    """What normal time was like."""
-
-    flow: FlowProfile
-    waits: NumberProfile
-
-    def symptoms(self, counts: Counts, waits: Mapping[Series, float], since: datetime) -> list[Symptom]:
-        """Return what requests show of the services."""
-        steps = [flow_symptom(found, since, {}) for found in self.flow.deviations(counts).values()]
-        slow = self.waits.deviations({series: [value] for series, value in waits.items()})
-        return [*steps, *(number_symptom(found, since) for found in slow)]
-
-
-@dataclass(frozen=True)
 class Run:
     """A chaos run as recorded."""
 
@@ -93,7 +79,7 @@ def recorded_incidents(run: Run, after: timedelta = AFTER, embed: Embed | None =
     `embed` gives vectors of texts; without it, lines are not compared with the catalog.
     """
     meaning = CatalogMeaning(embed, run.catalog.by_log_name()) if embed else None
-    usual = _Usual(FlowProfile.fit(list(_normal_windows(run))), wait_profile(_normal_parts(run), WINDOW_SECONDS))
+    usual = Usual.fit(list(_normal_windows(run)), _normal_parts(run))
     graph = DependencyGraph.of(run.catalog, run.recording.edges)
     found, notes = [], []
     faults = [injection for injection in run.injections if not injection.benign]
@@ -120,15 +106,15 @@ def _between(buckets: Mapping[int, Counts], start: datetime, end: datetime) -> d
 def _incident(  # noqa: PLR0913, PLR0917 - what an incident is made of
     run: Run,
     injection: _Injection,
-    usual: _Usual,
+    usual: Usual,
     graph: DependencyGraph,
     after: timedelta,
     meaning: CatalogMeaning | None,
 ) -> LabelledIncident | None:
     """Replay the anomalies from the injection on, until some seconds after the first incident was opened."""
     grouping, opened, until = Grouping(), None, injection.end + LATE
-    for arrived, anomaly in run.recording.anomalies:
-        if arrived < injection.start or began(anomaly) < injection.start - timedelta(seconds=15):
+    for arrived, anomaly in run.recording.between(injection.start, until):
+        if began(anomaly) < injection.start - WINDOW:
             continue
         if arrived > until:
             break
@@ -140,17 +126,17 @@ def _incident(  # noqa: PLR0913, PLR0917 - what an incident is made of
     group = next(iter(grouping.groups.values()))
     begin = group.opened_at
     look = begin - timedelta(seconds=BUCKET_SECONDS)
-    counts = _sum(_between(run.recording.steps, look, until))
-    waits = median_waits(_parts_between(run, look, until))
+    steps = _sum(_between(run.recording.steps, look, until))
+    seen = SeenRequests(steps, waits(_parts_between(run, look, until)))
     names = run.catalog.by_log_name()
-    symptoms = [*group.symptoms, *usual.symptoms(counts, waits, begin)]
+    symptoms = [*group.symptoms, *usual.symptoms(seen, {})]
     alike = meaning.similarity(said_first(symptoms), who_may(symptoms, graph)) if meaning else {}
-    situation = Situation(symptoms, graph, names, tuple(_changes(run, begin, until)), alike)
+    situation = Situation(symptoms, graph, names, _changes(run, begin, until), alike)
     return LabelledIncident(
         name=f"{NAME} {injection.number}",
         kind=injection.kind,
         service=injection.target,
-        causes=frozenset({injection.target, *_changes_of(situation, injection)}),
+        causes=frozenset({*_entities(injection.target, run.catalog), *_changes_of(situation, injection)}),
         situation=situation,
         at=opened,
         errors=_errors(run.recording, begin, until),
@@ -174,32 +160,18 @@ def _parts_between(run: Run, begin: datetime, end: datetime) -> Iterator[Part]:
     yield from (part for part in run.recording.parts if first <= part.begin and part.end <= last)
 
 
-def _changes(run: Run, begin: datetime, until: datetime) -> Iterator[Change]:
-    names = run.catalog.by_log_name()
-    for event in run.recording.changes:
-        if begin - LOOK_BACK <= event.timestamp <= until:
-            yield change_of(event, names)
-    last: dict[str, str] = {}
-    for at, service, version in run.recording.versions:
-        if service in last and begin - LOOK_BACK <= at <= until:
-            yield version_change(service, at, last[service], version)
-        last[service] = version
+def _changes(run: Run, begin: datetime, until: datetime) -> Sequence[Change]:
+    known = [change for at, change in run.recording.changes if begin - LOOK_BACK <= change.at and at <= until]
+    return as_candidates(known, run.catalog.by_log_name())
 
 
-def version_change(service: str, at: datetime, before: str, after: str) -> Change:
-    """Return what a service's own word for its version amounts to when it changes."""
-    return Change(
-        f"version {service} {after} {at:%Y%m%dT%H%M%S}", at, f"{service} runs {after}, before {before}", (service,)
-    )
-
-
-def change_of(event: Event, names: Mapping[str, Entity]) -> Change:
-    """Return a change event with the services it names: in its text, or by the pipeline that it is of."""
-    text = event.body
-    words = {word.lower() for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text)}
-    return Change(
-        event.event_id, event.timestamp, text, tuple(sorted({e.name for n, e in names.items() if n.lower() in words}))
-    )
+def _entities(target: str, catalog: Catalog) -> Iterator[str]:
+    """Yield the names of a target in the catalog: of a service its own, of "host" that of every host."""
+    names = catalog.by_log_name()
+    if target in names:
+        yield names[target].name
+    else:
+        yield from (entity.name for entity in names.values() if entity.type == target)
 
 
 def _changes_of(situation: Situation, injection: _Injection) -> Iterator[str]:

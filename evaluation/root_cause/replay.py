@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from itertools import zip_longest
+from typing import Final
 
-from evaluation.root_cause.recorded import LATE, Run
+from evaluation.root_cause.recorded import LATE, WINDOW, Run
 from faultline.catalog.graph import DependencyGraph
-from faultline.feedback import Pattern
+from faultline.feedback import FalseAlarms, Pattern
 from faultline.incidents import IncidentState
-from spark.models.root_cause.grouping import Group, Grouping
-from spark.models.root_cause.verdicts import patterns_of, without
+from spark.models.root_cause.grouping import Group, Grouping, began
+from spark.models.root_cause.verdicts import is_normal, patterns_of
+
+NOTHING_JUDGED: Final = FalseAlarms()
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Replayed:
     opened_at: datetime
     patterns: tuple[Pattern, ...]
     fault: int | None
-    kind: str  # of the fault or of the harmless change that went on, "normal time" when nothing did
+    kind: str  # of the fault or harmless change, or "normal time"
 
     @property
     def is_true(self) -> bool:
@@ -30,28 +34,46 @@ class Replayed:
         return self.fault is not None
 
 
-def replay(run: Run, normal: Container[Pattern] = ()) -> list[Replayed]:
-    """Return every incident of a run, when some patterns are called normal; merged ones are part of another."""
-    graph, grouping = DependencyGraph.of(run.catalog, run.recording.edges), Grouping()
+def replay(run: Run, alarms: FalseAlarms = NOTHING_JUDGED) -> list[Replayed]:
+    """Return the incidents of every injection and of normal time, each by itself, when verdicts call some normal.
+
+    By itself: what went before is over, as it would be in real life, where changes are hours apart.
+    """
+    graph = DependencyGraph.of(run.catalog, run.recording.edges)
+    return [
+        Replayed(group.incident_id, group.opened_at, tuple(patterns_of(group.symptoms)), span.fault, span.kind)
+        for span in _spans(run)
+        for group in _incidents(run, span, graph, alarms)
+    ]
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A time of one kind, and from when on an anomaly may be of it."""
+
+    kind: str
+    fault: int | None
+    since: datetime
+    start: datetime
+    end: datetime
+
+
+def _spans(run: Run) -> Iterator[_Span]:
+    for normal in run.normal:
+        yield _Span("normal time", None, normal.start, normal.start, normal.end)
+    following = [injection.start for injection in run.injections[1:]]
+    for injection, until in zip_longest(run.injections, following):
+        end = min(injection.end + LATE, until or injection.end + LATE)
+        since = injection.start - WINDOW  # the windows of its first anomalies look back
+        yield _Span(injection.kind, None if injection.benign else injection.number, since, injection.start, end)
+
+
+def _incidents(run: Run, span: _Span, graph: DependencyGraph, alarms: FalseAlarms) -> list[Group]:
+    grouping = Grouping()
     groups: dict[str, Group] = {}
-    for arrived, anomaly in run.recording.anomalies:
-        left = without(anomaly, normal)
-        for group in [*grouping.close(arrived), *(grouping.take(left, graph) if left else ())]:
-            groups[group.incident_id] = group
+    for arrived, anomaly in run.recording.between(span.start, span.end):
+        if began(anomaly) >= span.since and not is_normal(anomaly, alarms):
+            for group in [*grouping.close(arrived), *grouping.take(anomaly, graph)]:
+                groups[group.incident_id] = group
     kept = [group for group in groups.values() if group.state is not IncidentState.MERGED]
-    return [_labelled(run, group) for group in sorted(kept, key=lambda group: (group.opened_at, group.incident_id))]
-
-
-def _labelled(run: Run, group: Group) -> Replayed:
-    going_on = list(_going_on(run, group.opened_at))
-    faults = [number for number, _, benign in going_on if not benign]
-    kind = going_on[-1][1] if going_on else "normal time"
-    patterns = tuple(patterns_of(group.symptoms))
-    return Replayed(group.incident_id, group.opened_at, patterns, faults[-1] if faults else None, kind)
-
-
-def _going_on(run: Run, moment: datetime) -> Iterator[tuple[int, str, bool]]:
-    """Yield the injections whose effects an incident that began then may be of; windows look back some seconds."""
-    for injection in run.injections:
-        if injection.start - timedelta(seconds=15) <= moment <= injection.end + LATE:
-            yield injection.number, injection.kind, injection.benign
+    return sorted(kept, key=lambda group: (group.opened_at, group.incident_id))

@@ -44,10 +44,14 @@ def evaluate(
     with progress.step("ranking incidents by what others teach"):
         ranked = [found for target in sets for found in _rank(target, sets)]
     with progress.step("giving verdicts"):
-        points = learning_curve(run, ours.incidents, seed) if run is not None and ours is not None else []
-    labelled = [incident.labelled for found in sets for incident in found.incidents]
-    findings = Findings(sets, ranked, points, Ranker().fit(labelled).weights, begun, seed)
-    facts = write_report(folder, findings)
+        points = []
+        if run is not None and ours is not None:
+            elsewhere = [incident.labelled for found in others for incident in found.incidents]
+            begin = Ranker().fit(elsewhere) if elsewhere else Ranker.prior()
+            points = learning_curve(run, ours.incidents, begin, seed)
+    weights = Ranker().fit([incident.labelled for found in sets for incident in found.incidents])
+    facts = write_report(folder, Findings(sets, ranked, points, weights.weights, begun, seed))
+    weights.save(folder)
     return {**facts, "summary": _summary(facts), "report": str(folder / "report.html")}
 
 

@@ -58,6 +58,14 @@ class DependencyGraph:
         """Return what depends on a service, directly or not, with the number of hops, at most MAX_HOPS."""
         return _walk(name, self._above)
 
+    def called(self, name: str) -> set[str]:
+        """Return what a service depends on directly."""
+        return set(self._below.get(name, ()))
+
+    def callers(self, name: str) -> set[str]:
+        """Return what depends on a service directly."""
+        return set(self._above.get(name, ()))
+
     def is_learned(self, source: str, target: str) -> bool:
         """Return whether an edge was learned; raises KeyError when there is none."""
         return self.edges[source, target].learned

@@ -16,7 +16,7 @@ import numpy as np
 
 from faultline.alerting import ALERT_LINES
 from faultline.anomalies import Anomaly, Deviation, EvidenceLine, ServiceAnomaly
-from faultline.changes import ChangeEvent, version_change
+from faultline.changes import ChangeEvent, restart, version_change
 from spark.models.drift import Drift, Values
 from spark.models.explanation import explain
 from spark.models.features import Fact
@@ -40,6 +40,7 @@ class Payload(msgspec.Struct, array_like=True):
     facts: list[Fact]
     changes: list[ChangeEvent] = []
     versions: dict[str, tuple[int, str]] = {}  # that a service says it runs, and in which second it did so last
+    starts: dict[str, float] = {}  # when the newest process of a service began
 
 
 class Case(msgspec.Struct):
@@ -89,6 +90,7 @@ class Fleet(msgspec.Struct):
     recoveries: int = 0
     accepted: int = 0  # abnormal lines that were left out as lasting ones
     running: dict[str, str] = {}  # the version of each service
+    started: dict[str, float] = {}  # when its newest process began
 
     def take(self, payloads: Iterable[Payload], anomalies: Iterable[Anomaly]) -> list[Anomaly]:
         """Take in the facts and the abnormal lines of one micro-batch, in any order; return the lines that stay so.
@@ -106,24 +108,38 @@ class Fleet(msgspec.Struct):
         self._keep(lasting)
         return lasting
 
-    def changes(self, payloads: Iterable[Payload]) -> list[ChangeEvent]:
-        """Return the changes that one micro-batch tells of, in order of time: events, and versions that are new.
+    def changes(self, payloads: Sequence[Payload]) -> list[ChangeEvent]:
+        """Return the changes that one micro-batch tells of, in order of time: events, new versions, new processes.
 
-        The version a service had when it was first seen is none.
+        What a service was first seen with is none.
         """
-        found: list[ChangeEvent] = []
-        versions: dict[str, tuple[int, str]] = {}
+        told = [change for payload in payloads for change in payload.changes]
+        found = [*told, *self._new_versions(payloads), *self._new_processes(payloads)]
+        return sorted(found, key=lambda change: (change.at, change.event_id))
+
+    def _new_versions(self, payloads: Iterable[Payload]) -> Iterator[ChangeEvent]:
+        newest: dict[str, tuple[int, str]] = {}
         for payload in payloads:
-            found += payload.changes
             for service, seen in payload.versions.items():
-                versions[service] = max(versions.get(service, seen), seen)
-        for service, (second, version) in sorted(versions.items()):
+                newest[service] = max(newest.get(service, seen), seen)
+        for service, (second, version) in sorted(newest.items()):
             before = self.running.get(service)
             if before is not None and before != version:
-                found.append(version_change(service, _moment(second), before, version))
+                yield version_change(service, _moment(second), before, version)
             if before is not None or len(self.running) < MAX_SERVICES:
                 self.running[service] = version
-        return sorted(found, key=lambda change: (change.at, change.event_id))
+
+    def _new_processes(self, payloads: Iterable[Payload]) -> Iterator[ChangeEvent]:
+        newest: dict[str, float] = {}
+        for payload in payloads:
+            for service, began in payload.starts.items():
+                newest[service] = max(newest.get(service, began), began)
+        for service, began in sorted(newest.items()):
+            before = self.started.get(service)
+            if before is not None and began > before:
+                yield restart(service, datetime.fromtimestamp(began, UTC))
+            if before is not None or len(self.started) < MAX_SERVICES:
+                self.started[service] = max(began, before or began)
 
     def _is_accepted(self, anomaly: Anomaly) -> bool:
         if anomaly.model_version != self.recurrences.version:

@@ -11,8 +11,8 @@ from zlib import crc32
 
 import msgspec
 
-from faultline.changes import ChangeEvent, change_of
-from faultline.records import Event, SourceType
+from faultline.changes import ChangeEvent, change_of, told_start, told_version
+from faultline.records import Event
 from spark.models.features import UNKNOWN_TEMPLATE, Fact, event_facts, event_second, session_keys
 from spark.models.fleet import Payload
 from spark.models.session_model import SessionModel
@@ -71,9 +71,16 @@ class ScoredLines:
         """Return the version each service last said that it runs, and in which second."""
         found: dict[str, tuple[int, str]] = {}
         for event, second in zip(self.events, self.seconds, strict=True):
-            version = event.attributes.get("service.version")
-            if version and event.source_type is SourceType.FASTAPI_STATUS:
+            if version := told_version(event):
                 found[event.service_name] = max(found.get(event.service_name, (0, "")), (second, version))
+        return found
+
+    def starts(self) -> dict[str, float]:
+        """Return when the newest process of each service began that its metrics tell of, Unix time."""
+        found: dict[str, float] = {}
+        for event in self.events:
+            if began := told_start(event):
+                found[event.service_name] = max(found.get(event.service_name, 0.0), began)
         return found
 
     def pieces(self, pattern: str) -> list[Piece]:
@@ -98,9 +105,8 @@ def payload_rows(
         return []
     rows: list[dict[str, Any]] = []
     if structured is not None:
-        payload = Payload(
-            structured.folder, lines.marks, lines.facts(structured.templates), lines.changes(), lines.versions()
-        )
+        facts = lines.facts(structured.templates)
+        payload = Payload(structured.folder, lines.marks, facts, lines.changes(), lines.versions(), lines.starts())
         rows.append({"kind": FACTS, "record": _ENCODE(payload)})
     if sessions is not None:
         rows += _session_rows(sessions.folder, lines.marks, lines.pieces(sessions.pattern))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultline.errors import DecodeError
-from faultline.feedback import CandidateTable, Feedback, Learned, Pattern, Verdict, effective, learn
+from faultline.feedback import CandidateTable, FalseAlarms, Feedback, Learned, Pattern, Verdict, effective, learn
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SLOW, ODD = Pattern("time", "p95:duration_ms", "orders"), Pattern("said", "INFO cache rebuilt", "orders")
@@ -58,10 +58,21 @@ def test_false_alarm_makes_its_patterns_normal_and_says_who_decided() -> None:
     assert {(item.feedback_id, item.incident_id, item.who) for item in found} == {("f1", "i1", "robin")}
 
 
-def test_pattern_of_a_true_alarm_never_becomes_normal() -> None:
+def test_pattern_that_both_a_false_and_a_true_alarm_had_is_listed_as_both() -> None:
     found = learn([FALSE, TRUE])
-    assert normal(found) == [ODD]
+    assert normal(found) == [ODD, SLOW]
     assert [item.pattern for item in found if not item.normal] == [SLOW]
+
+
+def test_what_a_false_alarm_had_is_normal_unless_a_true_one_had_all_of_it() -> None:
+    found = FalseAlarms.of([FALSE, TRUE])
+    assert found.cover(frozenset({ODD}))
+    assert found.cover(frozenset({ODD, SLOW}))  # together as in the false alarm
+    assert not found.cover(frozenset({SLOW}))  # alone as in the true one
+    other = Pattern("said", "INFO cache rebuilt", "payments")
+    assert not found.cover(frozenset({ODD, other}))
+    assert FalseAlarms.of([FALSE]).cover(frozenset({SLOW}))
+    assert not FalseAlarms.of([TRUE]).cover(frozenset({SLOW}))
 
 
 def test_of_contradictory_verdicts_the_newer_one_counts() -> None:

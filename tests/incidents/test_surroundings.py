@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
@@ -67,9 +67,9 @@ def test_changes_are_kept_once_and_told_while_they_are_recent() -> None:
 def test_changes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "KEPT_CHANGES", 3)
     recent = RecentChanges({})
-    for second in range(9):
-        recent.take(version_change("orders", at(second), "1", f"{second}").to_bytes())
-    assert [change.at for change in recent.changes(at(9), at(9) + timedelta(seconds=1))] == [at(6), at(7), at(8)]
+    for minute in range(9):
+        recent.take(version_change("orders", at(60 * minute), "1", f"{minute}").to_bytes())
+    assert [change.at for change in recent.changes(at(540), at(541))] == [at(360), at(420), at(480)]
 
 
 def test_record_that_is_no_change_is_refused() -> None:

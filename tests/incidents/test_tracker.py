@@ -59,7 +59,7 @@ def around() -> Around:
 
 
 def tracker(tmp_path: Path, around: Around, model: RootCauseModel = MODEL) -> Tracker:
-    knowledge = Knowledge(GRAPH, {}, Ranker.prior(), model.flow, model.waits, "m1")
+    knowledge = Knowledge(GRAPH, {}, Ranker.prior(), model.usual, {"asked": "charge asked"}, "m1")
     store = IncidentStore.open(tmp_path / "incidents.sqlite")
     return Tracker(store, knowledge, Surroundings(around.see, around.changes, around.similarity))
 
@@ -90,7 +90,7 @@ def test_requests_speak_for_a_service_that_says_nothing(tmp_path: Path, around: 
 
 
 def test_slow_way_to_a_service_speaks_for_it(tmp_path: Path, around: Around) -> None:
-    around.waits = {wait_series("orders", "payments"): 7.0}
+    around.waits = {wait_series("orders", "payments"): [7.0]}
     (opened,) = tracker(tmp_path, around).step(records(service("orders", 0, deviation=3.0)), at(3))
     assert opened.causes[0].name == "payments"
     assert any(evidence.text.startswith("wait of orders for it 7") for evidence in opened.causes[0].evidence)

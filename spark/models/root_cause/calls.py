@@ -20,8 +20,9 @@ from spark.models.root_cause.numbers import NumberProfile, Series
 
 TOLERANCE_SECONDS: Final = 0.005  # clocks of services on one host, and the time to write a line
 MIN_REQUESTS: Final = 5  # that show a call; fewer may be two requests under one id
-MIN_SHARE: Final = 0.02  # of the callee's requests; a parallel call may contain another by chance
+MIN_SHARE: Final = 0.1  # of the callee's requests; a parallel call may contain another by chance
 MAX_PARTS: Final = 200  # of a request; a longer one is a batch, and n² in its parts
+WAIT_REQUESTS: Final = 10  # whose median one of them that is slow by chance does not move
 
 
 class Part(NamedTuple):
@@ -51,20 +52,28 @@ def learn_edges(parts: Iterable[Part]) -> list[Edge]:
     return [Edge(caller, callee, count) for (caller, callee), count in sorted(kept.items())]
 
 
-def median_waits(parts: Iterable[Part]) -> dict[Series, float]:
-    """Return how long callers usually wait around each service they call, beyond its own time: ln(1 + milliseconds).
+def waits(parts: Iterable[Part]) -> dict[Series, list[float]]:
+    """Return how long callers wait around each service they call, beyond its own time: ln(1 + milliseconds).
 
     That is the time before its part of a request since the call before it, and after the last call: on the way, in a
-    queue, or in the caller. A logarithm, so that a range is one of factors. Of at least MIN_REQUESTS requests.
+    queue, or in the caller. A logarithm, so that a range is one of factors. Each value is the median of WAIT_REQUESTS
+    requests that followed each other, so that a busy way tells of its state within seconds, and a quiet one at all.
     """
-    found: dict[Series, list[float]] = defaultdict(list)
+    found: dict[Series, list[tuple[float, float]]] = defaultdict(list)
     ordered = sorted(parts, key=lambda part: (part.request, part))
     for request, of_request in groupby(ordered, key=lambda part: part.request):
         if request:
-            for caller, callee, seconds in _waits(list(of_request)[:MAX_PARTS]):
-                found[wait_series(caller, callee)].append(seconds)
-    enough = {series: values for series, values in sorted(found.items()) if len(values) >= MIN_REQUESTS}
-    return {series: math.log1p(1000 * median(values)) for series, values in enough.items()}
+            kept = list(of_request)[:MAX_PARTS]
+            end = max(part.end for part in kept)
+            for caller, callee, seconds in _waits(kept):
+                found[wait_series(caller, callee)].append((end, seconds))
+    medians = {series: list(_medians(sorted(values))) for series, values in sorted(found.items())}
+    return {series: values for series, values in medians.items() if values}
+
+
+def _medians(values: Sequence[tuple[float, float]]) -> Iterator[float]:
+    for start in range(0, len(values) - WAIT_REQUESTS + 1, WAIT_REQUESTS):
+        yield math.log1p(1000 * median(seconds for _, seconds in values[start : start + WAIT_REQUESTS]))
 
 
 def wait_series(caller: str, callee: str) -> Series:
@@ -72,16 +81,9 @@ def wait_series(caller: str, callee: str) -> Series:
     return Series(callee, f"wait of {caller} for it", caller)
 
 
-def wait_profile(parts: Iterable[Part], window_seconds: float) -> NumberProfile:
-    """Return the usual range of every wait, of windows of so many seconds; some of them may be faulty."""
-    windows: dict[int, list[Part]] = defaultdict(list)
-    for part in parts:
-        windows[int(part.begin // window_seconds)].append(part)
-    samples: dict[Series, list[float]] = defaultdict(list)
-    for of_window in windows.values():
-        for series, value in median_waits(of_window).items():
-            samples[series].append(value)
-    return NumberProfile.fit(samples, SPREAD)
+def wait_profile(parts: Iterable[Part]) -> NumberProfile:
+    """Return the usual range of every wait; some of the time may be faulty."""
+    return NumberProfile.fit(waits(parts), SPREAD)
 
 
 def upstream_edges(passed: Mapping[tuple[str, str], int], listens: Mapping[str, str]) -> list[Edge]:

@@ -41,10 +41,10 @@ def challenge(incidents: Sequence[LabelledCandidates], champion: Ranker) -> Chal
     judged: list[tuple[Ranker, LabelledCandidates]] = []
     for cause in causes:
         others = [incident for incident in incidents if min(incident.causes) != cause]
-        learned = Ranker().fit(others) if _usable(others) else Ranker.prior()
+        learned = Ranker.delivered().fit(others) if _usable(others) else Ranker.delivered()
         judged += [(learned, incident) for incident in incidents if min(incident.causes) == cause]
     return Challenge(
-        Ranker().fit(incidents),
+        Ranker.delivered().fit(incidents),
         len(incidents),
         _mean([_surprise(*case) for case in judged]),
         _mean([_surprise(champion, incident) for _, incident in judged]),

@@ -25,7 +25,7 @@ LINE_WINDOW: Final = timedelta(seconds=ALERT_WINDOW_SECONDS)  # in which lone li
 REMEMBERED: Final = timedelta(minutes=2)  # after its end: sessions of an incident are judged when they are over
 HOPS: Final = 2  # between services that can have one fault: a caller's caller, or two callers of one
 MAX_OPEN: Final = 100
-MAX_SYMPTOMS: Final = 200
+MAX_SYMPTOMS: Final = 200  # that are kept when there are twice as many: sorting them for each would take longest
 MAX_TRACES: Final = 1000
 PENDING: Final = 1000
 SEEN_IDS: Final = 20_000
@@ -61,7 +61,9 @@ class Group(msgspec.Struct):
         for service, at in services.items():
             self.services[service] = min(self.services.get(service, at), at)
         self.traces = list(dict.fromkeys([*self.traces, *traces]))[-MAX_TRACES:]
-        self.symptoms = _strongest([*self.symptoms, *symptoms])
+        self.symptoms = [*self.symptoms, *symptoms]
+        if len(self.symptoms) > 2 * MAX_SYMPTOMS:
+            self.symptoms = _strongest(self.symptoms)
 
 
 class Grouping(msgspec.Struct):

@@ -14,6 +14,7 @@ from spark.models.parts import read_part
 from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.numbers import NumberProfile
 from spark.models.root_cause.ranker import Ranker
+from spark.models.root_cause.usual import Usual
 
 FOLDER: Final = "root_cause"
 FILE: Final = "usual.json"
@@ -23,8 +24,7 @@ FILE: Final = "usual.json"
 class RootCauseModel:
     """What normal time taught of requests, and what past incidents taught of causes."""
 
-    flow: FlowProfile
-    waits: NumberProfile
+    usual: Usual
     edges: tuple[Edge, ...]
     ranker: Ranker
 
@@ -34,8 +34,8 @@ class RootCauseModel:
         part.mkdir(parents=True, exist_ok=True)
         state = {
             "features": FEATURES_VERSION,
-            "flow": self.flow.to_json(),
-            "waits": self.waits.to_json(),
+            "flow": self.usual.flow.to_json(),
+            "waits": self.usual.waits.to_json(),
             "edges": [[edge.source, edge.target, edge.requests] for edge in self.edges],
         }
         (part / FILE).write_text(json.dumps(state, sort_keys=True))
@@ -50,11 +50,11 @@ class RootCauseModel:
             return None
         try:
             edges = tuple(Edge(str(source), str(target), int(requests)) for source, target, requests in state["edges"])
-            waits = NumberProfile.from_json(state["waits"])
-            return cls(FlowProfile.from_json(state["flow"]), waits, edges, Ranker.load(path.parent))
+            usual = Usual(FlowProfile.from_json(state["flow"]), NumberProfile.from_json(state["waits"]))
+            return cls(usual, edges, Ranker.load(path.parent))
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{path}: {error!r}, expected flow and edges; train again") from error
 
     def with_ranker(self, ranker: Ranker) -> Self:
         """Return the part with other weights: what verdicts change."""
-        return type(self)(self.flow, self.waits, self.edges, ranker)
+        return type(self)(self.usual, self.edges, ranker)

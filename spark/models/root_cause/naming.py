@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -18,6 +19,7 @@ from spark.models.masking import mask_texts
 from spark.models.templates import TemplateTree, generalise, template_id
 
 CACHED_LINES: Final = 50_000  # distinct masked lines; some 10 MB
+NEW_TEMPLATES: Final = 5000  # that the model does not have; their texts, as seen last
 
 
 class TemplateNames:
@@ -26,7 +28,8 @@ class TemplateNames:
     def __init__(self, tree: TemplateTree) -> None:
         self._tree = tree
         self._ids: LRUCache[str, str] = LRUCache(CACHED_LINES)
-        self._texts = {template_id(text): text for text in tree.templates}
+        self._known = {template_id(text): text for text in tree.templates}
+        self._new: LRUCache[str, str] = LRUCache(NEW_TEMPLATES)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -43,12 +46,16 @@ class TemplateNames:
         masked = mask_texts(pa.array([event_text(event) for event in events], pa.string())).to_pylist()
         return [self._id(text) for text in masked]
 
-    def texts(self) -> dict[str, str]:
-        """Return the known templates by id."""
-        return self._texts
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """The templates by id: those of the model, and new ones that `ids` has met lately."""
+        return ChainMap(self._known, self._new)
 
     def _id(self, masked: str) -> str:
         found = self._ids.get(masked)
         if found is None:
-            found = self._ids[masked] = template_id(self._tree.match(masked) or generalise(masked))
+            text = self._tree.match(masked) or generalise(masked)
+            found = self._ids[masked] = template_id(text)
+            if found not in self._known:
+                self._new[found] = text
         return found

@@ -27,20 +27,18 @@ PRIOR_OWN: Final = 4.0
 PRIOR_RELATION: Final = 1.0
 PENALTY: Final = 0.2  # of a squared distance from the prior: as much as some tens of incidents can outweigh
 NEGATIVE: Final = frozenset({"explained", "blames"})  # speak against a candidate
-FREE: Final = frozenset({"is_change"})  # an offset, either way
+FREE: Final = frozenset({"is_change"})  # an offset, either way; to name the change says more than to name its service
 MOST_WEIGHT: Final = 50.0
 _BOUNDS: Final = tuple(
     (-MOST_WEIGHT, MOST_WEIGHT) if name in FREE else (-MOST_WEIGHT, 0.0) if name in NEGATIVE else (0.0, MOST_WEIGHT)
     for name in FEATURES
 )
 _PRIOR: Final = np.array(
-    [
-        PRIOR_OWN if name in OWN else 0.0 if name in FREE else -PRIOR_RELATION if name in NEGATIVE else PRIOR_RELATION
-        for name in FEATURES
-    ]
+    [PRIOR_OWN if name in OWN else -PRIOR_RELATION if name in NEGATIVE | FREE else PRIOR_RELATION for name in FEATURES]
 )
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
+_Case = tuple[Vector, np.ndarray[Any, np.dtype[np.bool_]]]  # numbers of candidates, and which are the cause
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,16 @@ class Ranker:
         """Return the ranker that has not seen an incident."""
         return cls(_PRIOR.copy())
 
-    def fit(self, incidents: Sequence[LabelledCandidates]) -> Self:
-        """Learn the weights that make the known causes most likely; convex, so the same data give the same weights.
+    @classmethod
+    def delivered(cls) -> Self:
+        """Return the ranker with the weights that incidents of this project taught: where a system begins."""
+        return cls.load(Path(__file__).parent)
 
-        Raises TrainingDataError when no incident has its cause among its candidates.
+    def fit(self, incidents: Sequence[LabelledCandidates]) -> Self:
+        """Return a ranker that makes the known causes most likely, drawn to this one's weights, else to the prior.
+
+        So what one system taught is where another begins. Convex: the same data give the same weights. Raises
+        TrainingDataError when no incident has its cause among its candidates.
         """
         usable = [item for item in incidents if not item.causes.isdisjoint(item.candidates.names)]
         if not usable:
@@ -73,9 +77,9 @@ class Ranker:
         cases = [
             (item.candidates.x, np.array([name in item.causes for name in item.candidates.names])) for item in usable
         ]
-        found = minimize(_loss, _PRIOR, args=(cases,), jac=True, method="L-BFGS-B", bounds=_BOUNDS)
-        self._weights = np.asarray(found.x, np.float64)
-        return self
+        begin = _PRIOR if self._weights is None else self._weights
+        found = minimize(_loss, begin, args=(cases, begin), jac=True, method="L-BFGS-B", bounds=_BOUNDS)
+        return type(self)(np.asarray(found.x, np.float64))
 
     @property
     def weights(self) -> dict[str, float]:
@@ -124,9 +128,9 @@ def _softmax(utility: Vector) -> Vector:
     return np.asarray(raised / raised.sum())
 
 
-def _loss(weights: Vector, cases: Sequence[tuple[Vector, np.ndarray[Any, Any]]]) -> tuple[float, Vector]:
+def _loss(weights: Vector, cases: Sequence[_Case], prior: Vector) -> tuple[float, Vector]:
     """Return the negative log-likelihood with its penalty, and the gradient."""
-    away = weights - _PRIOR
+    away = weights - prior
     loss, gradient = PENALTY * float(away @ away), 2 * PENALTY * away
     for x, is_cause in cases:
         p = _softmax(x @ weights)

@@ -18,15 +18,14 @@ from faultline.registry import Registry, Training
 from spark.models.features import FEATURES_VERSION
 from spark.models.release import fingerprint, publish_and_register, tags_of
 from spark.models.root_cause.addresses import proxied_edges
-from spark.models.root_cause.calls import learn_edges, wait_profile
+from spark.models.root_cause.calls import learn_edges
 from spark.models.root_cause.counting import parts_of, steps_by_bucket, windows_of
-from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.model import FOLDER, RootCauseModel
 from spark.models.root_cause.ranker import LabelledCandidates, Ranker
+from spark.models.root_cause.usual import Usual
 
 JOB: Final = "root_cause_train"
 WINDOW_SECONDS: Final = 30  # of normal time, whose shares of steps make a range; some ten in the shortest learning time
-WEIGHTS: Final = Path(__file__).parent  # of the incidents that this project injected, see docs/root-cause.md
 
 
 @dataclass(frozen=True)
@@ -63,18 +62,17 @@ def extend(base: Path, folder: Path, seen: Requests, incidents: Sequence[Labelle
     facts = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
     found = parts_of(seen.parts)
     model = RootCauseModel(
-        FlowProfile.fit(windows_of(steps_by_bucket(seen.steps), WINDOW_SECONDS)),
-        wait_profile(found, WINDOW_SECONDS),
+        Usual.fit(windows_of(steps_by_bucket(seen.steps), WINDOW_SECONDS), found),
         tuple(_merged([*learn_edges(found), *proxied_edges(seen.addresses)])),
-        Ranker().fit(incidents) if incidents else default_ranker(),
+        Ranker.delivered().fit(incidents) if incidents else Ranker.delivered(),
     )
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, FOLDER), dirs_exist_ok=True)
     model.save(folder)
-    usual = [ends for steps_of in model.flow.ranges.values() for ends in steps_of.values()]
+    usual = [ends for steps_of in model.usual.flow.ranges.values() for ends in steps_of.values()]
     facts["root_cause"] = {
         "edges": len(model.edges),
         "incidents": len(incidents),
-        "services": len(model.flow.ranges),
+        "services": len(model.usual.flow.ranges),
         "steps": sum(map(len, usual)),
     }
     facts["trained_at"] = datetime.now(UTC).isoformat()
@@ -89,8 +87,3 @@ def _merged(edges: Sequence[Edge]) -> list[Edge]:
         known = found.setdefault((edge.source, edge.target), edge)
         found[edge.source, edge.target] = max(known, edge, key=lambda either: either.requests)
     return [found[pair] for pair in sorted(found)]
-
-
-def default_ranker() -> Ranker:
-    """Return the ranker as delivered; the prior until one has been."""
-    return Ranker.load(WEIGHTS) if (WEIGHTS / "root_cause.json").is_file() else Ranker.prior()

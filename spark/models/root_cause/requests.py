@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from faultline.records import Event
 from spark.models.features import event_duration, event_operation, session_keys
-from spark.models.root_cause.calls import Part, median_waits
+from spark.models.root_cause.calls import Part, waits
 from spark.models.root_cause.flow import Counts, FlowLine, count_steps
 from spark.models.root_cause.numbers import Series
 
@@ -17,7 +17,7 @@ class SeenRequests(NamedTuple):
     """What the requests of some seconds show."""
 
     steps: Counts
-    waits: Mapping[Series, float]  # see calls.median_waits
+    waits: Mapping[Series, Sequence[float]]  # see calls.waits
 
 
 NOTHING: Final = SeenRequests(Counter(), {})
@@ -26,7 +26,7 @@ NOTHING: Final = SeenRequests(Counter(), {})
 def see_requests(events: Sequence[Event], templates: Sequence[str], pattern: str = "") -> SeenRequests:
     """Return what the requests of some records show; `templates` [n] are ids."""
     steps = count_steps(flow_lines(events, templates, pattern))
-    return SeenRequests(steps, median_waits(request_parts(events, pattern)))
+    return SeenRequests(steps, waits(request_parts(events, pattern)))
 
 
 def flow_lines(events: Sequence[Event], templates: Sequence[str], pattern: str = "") -> Iterator[FlowLine]:

@@ -9,18 +9,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
-from faultline.catalog.entities import Entity
+from faultline.catalog.entities import RESOURCE, Entity
 from faultline.catalog.graph import DependencyGraph
 from faultline.feedback import CandidateTable
 from spark.models.root_cause.symptoms import MOST_SURPRISE, Symptom, SymptomKind
 
 DECAY: Final = 0.7  # of what a dependency explains, per hop: each service between may fail for a reason of its own
 FIRST_SECONDS: Final = 5.0  # after the first symptom; a batch and the shortest window lie between
-CHANGE_SECONDS: Final = 600.0  # most faults of a release show in the first minutes
+CHANGE_SECONDS: Final = 20.0  # after which a change is half as suspect: as closely as a begin is known
+LATE_SECONDS: Final = 30.0  # a change may be told so long after its fault has shown: a pipeline tells of it at its end
 OWN: Final = tuple(f"own_{kind}" for kind in SymptomKind)
 FEATURES: Final = (*OWN, "first", "explains", "explained", "touches", "named", "blames", "text", "changed", "is_change")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?::\d+)?")
@@ -54,6 +55,34 @@ class Situation:
             found[symptom.service_name].append(symptom)
         return dict(found)
 
+    def is_resource(self, name: str) -> bool:
+        """Return whether a name is a store or a machine: it writes no lines and calls nobody."""
+        return name in self.catalog and self.catalog[name].ref.kind == RESOURCE
+
+    @cached_property
+    def shared(self) -> dict[str, list[float]]:
+        """What all services on a machine, or of a store, have in common, for each kind; it shows in nothing else."""
+        found: dict[str, list[float]] = {}
+        for resource in {other for name in self.by_service for other in self.graph.called(name)}:
+            above = self.graph.callers(resource)
+            if not self.is_resource(resource):
+                continue
+            if len(above) < 2 or not above <= self.by_service.keys():  # one that is as usual shares nothing
+                found[resource] = [0.0] * len(SymptomKind)
+            else:
+                found[resource] = [min(self.greatest(name, kind) for name in above) for kind in SymptomKind]
+        return found
+
+    @cached_property
+    def overloads(self) -> dict[str, float]:
+        """How certainly all that runs on a machine has more to do than usual, 0 to 1."""
+        place = list(SymptomKind).index(SymptomKind.LOAD)
+        return {name: -math.expm1(-_surprise(kinds[place])) for name, kinds in self.shared.items()}
+
+    def greatest(self, name: str, kind: SymptomKind) -> float:
+        """Return the greatest symptom of a kind that a service has, 0 to 1."""
+        return max((_scaled(s) for s in self.by_service.get(name, ()) if s.kind is kind), default=0.0)
+
     @cached_property
     def severity(self) -> dict[str, float]:
         """How certainly a service is abnormal, 0 to 1, by its greatest symptom."""
@@ -86,6 +115,15 @@ class Candidates:
         return cls(names, (None,) * len(names), np.array(rows, np.float64).reshape(-1, len(FEATURES)))
 
 
+class _Others(NamedTuple):
+    """What speaks for a service beside its own symptoms and the graph."""
+
+    named: float
+    blames: float
+    text: float
+    changed: float
+
+
 def candidates_of(situation: Situation) -> Candidates:
     """Return every service and change for which anything speaks, services first, by name.
 
@@ -98,19 +136,11 @@ def candidates_of(situation: Situation) -> Candidates:
     reached = {other for name in situation.by_service for other in situation.graph.dependencies(name)}
     callers = {symptom.caller for symptom in situation.symptoms if symptom.caller}
     names = sorted({*situation.by_service, *named, *reached, *changed, *callers})
-    rows = {
-        name: _row(
-            situation,
-            name,
-            [
-                named.get(name, 0.0),
-                _blames(situation, name, said.get(name, {})),
-                situation.similarity.get(name, 0.0),
-                changed.get(name, 0.0),
-            ],
-        )
-        for name in names
-    }
+    rows = {}
+    for name in names:
+        blames, alike = _blames(situation, name, said.get(name, {})), situation.similarity.get(name, 0.0)
+        others = _Others(named.get(name, 0.0), blames, alike, changed.get(name, 0.0))
+        rows[name] = _row(situation, name, others)
     changes = sorted(situation.changes, key=lambda change: (change.at, change.event_id))
     of_changes = [_change_row(situation, change, rows) for change in changes]
     x = np.array([*rows.values(), *of_changes], np.float64).reshape(-1, len(FEATURES))
@@ -122,12 +152,39 @@ def _scaled(symptom: Symptom) -> float:
     return math.log1p(symptom.surprise) / math.log1p(MOST_SURPRISE)
 
 
-def _row(situation: Situation, name: str, others: list[float]) -> list[float]:
-    symptoms = situation.by_service.get(name, [])
-    own = [max((_scaled(s) for s in symptoms if s.kind is kind), default=0.0) for kind in SymptomKind]
+def _surprise(scaled: float) -> float:
+    """Return the nats that `_scaled` was made from."""
+    return math.expm1(scaled * math.log1p(MOST_SURPRISE))
+
+
+def _row(situation: Situation, name: str, others: _Others) -> list[float]:
+    """Return the numbers of a service; what it says itself to be another's fault does not speak against it."""
     graph = [_explains(situation, name), _explained(situation, name), _touches(situation, name)]
-    relations = [_first(situation, symptoms), *graph]
-    return [*own, *relations, *others, 0.0]
+    first = _first(situation, situation.by_service.get(name, [])) * (1.0 - others.blames)
+    words = [others.named * (1.0 - others.blames), others.blames, others.text]
+    own = situation.shared[name] if name in situation.shared else _own(situation, name, others.blames)
+    return [*own, first, *graph, *words, others.changed, 0.0]
+
+
+def _own(situation: Situation, name: str, blames: float) -> list[float]:
+    """Return the greatest symptom of each kind, as far as it cannot be another's fault.
+
+    A service's time contains that of those it waits for; how long others wait for it beyond its own time does not.
+    What shows while all on one machine have more to do than usual is the load's.
+    """
+    called = situation.graph.called(name)
+    slower = max((situation.greatest(other, SymptomKind.TIME) for other in called), default=0.0)
+    overload = max((situation.overloads.get(other, 0.0) for other in called), default=0.0)
+    found = []
+    for kind in SymptomKind:
+        greatest = situation.greatest(name, kind)
+        if kind is SymptomKind.TIME:
+            waited = max((_scaled(s) for s in situation.by_service.get(name, ()) if s.caller), default=0.0)
+            greatest = max(greatest * (1.0 - blames) * (1.0 - slower), waited)
+        elif kind is not SymptomKind.RESOURCE:
+            greatest *= 1.0 - blames
+        found.append(greatest * (1.0 - overload))
+    return found
 
 
 def _first(situation: Situation, symptoms: Iterable[Symptom]) -> float:
@@ -156,14 +213,18 @@ def _explained(situation: Situation, name: str) -> float:
 def _touches(situation: Situation, name: str) -> float:
     """Return which share of the slow calls begins or ends at a service, by how slow the slowest is.
 
-    A slow way in and out slows all of its calls.
+    A slow way in and out slows all of its calls: it counts by the share of them that are slow.
     """
     slow = [symptom for symptom in situation.symptoms if symptom.caller]
     total = sum(map(_scaled, slow))
     if not total:
         return 0.0
-    own = sum(_scaled(symptom) for symptom in slow if name in (symptom.caller, symptom.service_name))
-    return max(map(_scaled, slow)) * own / total
+    own = [symptom for symptom in slow if name in (symptom.caller, symptom.service_name)]
+    ends = {end for symptom in own for end in (symptom.caller, symptom.service_name)} - {name}
+    around = situation.graph.called(name) | situation.graph.callers(name)
+    calls = {other for other in around if not situation.is_resource(other)}
+    of_calls = len(ends) / max(len(calls | ends), 1)
+    return max(map(_scaled, slow)) * sum(map(_scaled, own)) / total * of_calls
 
 
 def _said_of_others(situation: Situation) -> dict[str, dict[str, float]]:
@@ -210,8 +271,7 @@ def _freshness(situation: Situation, change: Change) -> float:
     if situation.start is None:
         return 0.0
     age = (situation.start - change.at).total_seconds()
-    # A deployment is told when it is done, and its fault may show before that.
-    return math.exp(-max(age, 0.0) / CHANGE_SECONDS) if age > -CHANGE_SECONDS else 0.0
+    return 1.0 / (1.0 + max(age, 0.0) / CHANGE_SECONDS) if age > -LATE_SECONDS else 0.0
 
 
 def _change_row(situation: Situation, change: Change, rows: Mapping[str, list[float]]) -> list[float]:

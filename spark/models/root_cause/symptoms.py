@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -26,7 +26,8 @@ class SymptomKind(StrEnum):
     ERRORS = "errors"  # levels, status classes, success rates
     TIME = "time"  # durations
     RESOURCE = "resource"  # CPU, memory, network, handles
-    VOLUME = "volume"  # how much there is of anything
+    LOAD = "load"  # more requests, or lines
+    VOLUME = "volume"  # how much there is of anything else
     SILENCE = "silence"  # lines that are overdue
 
 
@@ -45,6 +46,8 @@ class Symptom(msgspec.Struct, frozen=True, kw_only=True):
 
 _TIME: Final = ("latency", "duration", "wait", "seconds", "time", "p50:", "p95:", "_ms")
 _RESOURCE: Final = ("cpu", "memory", "resident", "heap", "fds", "threads", "network", "syscall", "disk", "gc_")
+# Names of counters of requests, after prometheus.io/docs/practices/naming: a histogram counts what it has observed.
+_REQUESTS: Final = ("requests_total", "_seconds_count")
 _ERRORS: Final = ("level:", "status:", "error", "success", "exception")
 
 
@@ -71,7 +74,7 @@ def symptoms_of(anomaly: AnyAnomaly) -> Iterator[Symptom]:
         yield _session(anomaly)
 
 
-def flow_symptom(found: FlowDeviation, since: datetime | None, names: dict[str, str]) -> Symptom:
+def flow_symptom(found: FlowDeviation, since: datetime | None, names: Mapping[str, str]) -> Symptom:
     """Return the symptom of a step whose share has changed; `names` gives the text of a template id."""
     before, after = (_quoted(part, names) for part in found.step[1:])
     share = f"in {found.taken} of {found.of} requests instead of {found.usual_share:.0%}"
@@ -98,7 +101,7 @@ def number_symptom(found: NumberDeviation, since: datetime | None) -> Symptom:
     )
 
 
-def _quoted(step: str, names: dict[str, str]) -> str:
+def _quoted(step: str, names: Mapping[str, str]) -> str:
     if step == END:
         return "the end of the request"
     if step.startswith("^"):
@@ -142,9 +145,15 @@ def _moved(anomaly: ServiceAnomaly, deviation: Deviation) -> Symptom:
 
 
 def _kind_of_move(deviation: Deviation) -> SymptomKind:
+    if deviation.deviation > 0 and _counts_requests(deviation.feature):
+        return SymptomKind.LOAD
     kind = kind_of_series(deviation.feature)
     fell = deviation.deviation < 0 and deviation.feature.startswith("lines")
     return SymptomKind.SILENCE if fell and deviation.value == 0 else kind
+
+
+def _counts_requests(feature: str) -> bool:
+    return feature.startswith("lines/") or feature.partition("{")[0].endswith(_REQUESTS)
 
 
 def _session(anomaly: SessionAnomaly) -> Symptom:

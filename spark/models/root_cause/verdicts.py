@@ -1,14 +1,15 @@
-"""What verdicts change: patterns that operators called normal are taken out of anomalies before they are grouped."""
+"""What verdicts change: anomalies that operators called normal are left out before they are grouped."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
-
-import msgspec
+from collections.abc import Iterable
+from typing import Final
 
 from faultline.anomalies import AnyAnomaly, ServiceAnomaly
-from faultline.feedback import Pattern
-from spark.models.root_cause.symptoms import Symptom, symptoms_of
+from faultline.feedback import FalseAlarms, Pattern
+from spark.models.root_cause.symptoms import Symptom, SymptomKind, symptoms_of
+
+LEAST_SURPRISE: Final = 4.5  # nats, three spreads: what moved less beside it says nothing of its own
 
 
 def patterns_of(symptoms: Iterable[Symptom]) -> list[Pattern]:
@@ -18,18 +19,12 @@ def patterns_of(symptoms: Iterable[Symptom]) -> list[Pattern]:
     )
 
 
-def without(anomaly: AnyAnomaly, normal: Container[Pattern]) -> AnyAnomaly | None:
-    """Return what is left of an anomaly when patterns are normal, None when nothing is."""
-    kept = [symptom for symptom in symptoms_of(anomaly) if _pattern(symptom) not in normal]
-    if not isinstance(anomaly, ServiceAnomaly):
-        return anomaly if kept else None
-    features = {symptom.pattern for symptom in kept}
-    lines = [line for line in anomaly.lines if Pattern("said", line.template, anomaly.service_name) not in normal]
-    deviations = [deviation for deviation in anomaly.deviations if deviation.feature in features]
-    if not lines and not deviations:
-        return None
-    return msgspec.structs.replace(anomaly, lines=lines, deviations=deviations)
-
-
-def _pattern(symptom: Symptom) -> Pattern:
-    return Pattern(symptom.kind, symptom.pattern, symptom.service_name)
+def is_normal(anomaly: AnyAnomaly, alarms: FalseAlarms) -> bool:
+    """Return whether verdicts call all that is abnormal about an anomaly normal; linear in the verdicts."""
+    symptoms = list(symptoms_of(anomaly))
+    strongest = max((symptom.surprise for symptom in symptoms), default=0.0)
+    telling = [symptom for symptom in symptoms if symptom.surprise >= min(LEAST_SURPRISE, strongest)]
+    patterns = {Pattern(symptom.kind, symptom.pattern, symptom.service_name) for symptom in telling}
+    if isinstance(anomaly, ServiceAnomaly):
+        patterns |= {Pattern(SymptomKind.SAID, line.template, anomaly.service_name) for line in anomaly.lines}
+    return bool(patterns) and alarms.cover(frozenset(patterns))

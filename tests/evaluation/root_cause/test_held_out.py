@@ -34,7 +34,7 @@ class Spy(Arm):
         self.asked: list[tuple[LabelledIncident, Sequence[LabelledIncident]]] = []
 
     def fit(self, incidents: Sequence[LabelledIncident]) -> Spy:
-        fitted = Spy(incidents)
+        fitted = Spy([*self.seen, *incidents])
         fitted.asked = self.asked
         return fitted
 
@@ -64,6 +64,14 @@ def test_nothing_held_out_is_learned_from(hold_out: HoldOut, learned_from: list[
                 assert other.service != asked.service
             if hold_out is HoldOut.SYSTEM:
                 assert other in OTHERS.incidents
+
+
+def test_own_system_is_learned_from_last() -> None:
+    spy = Spy()
+    rank_held_out(spy, OURS, [OURS, OTHERS], HoldOut.KIND_AND_SERVICE)
+    asked, seen = spy.asked[0]
+    assert [other in OURS.incidents for other in seen] == sorted(other in OURS.incidents for other in seen)
+    assert asked in OURS.incidents
 
 
 def test_rank_is_the_place_of_the_best_cause() -> None:

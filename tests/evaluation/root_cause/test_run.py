@@ -14,6 +14,7 @@ from evaluation.root_cause.replay import replay
 from evaluation.root_cause.run import evaluate
 from evaluation.root_cause.trainticket import load
 from faultline.errors import ConfigError
+from faultline.feedback import FalseAlarms
 from tests.evaluation.root_cause.small_day import write_day
 from tests.evaluation.root_cause.test_recorded import run  # noqa: F401 - a fixture
 from tests.evaluation.root_cause.test_trainticket import FAULTS
@@ -35,7 +36,7 @@ def report(run: Run, tmp_path: Path) -> Path:  # noqa: F811 - the fixture
 def test_report_has_tables_pictures_and_facts(report: Path) -> None:
     names = {path.name for path in report.iterdir()}
     assert names == {
-        *("report.html", "facts.json", "curve.png"),
+        *("report.html", "facts.json", "root_cause.json", "curve.png"),
         *(f"{table}.{ending}" for table in ("accuracy", "causes", "curve") for ending in ("parquet", "csv")),
         *(f"{name}-{picture}.png" for name in ("shop", "TrainTicket") for picture in ("accuracy", "ranks")),
     }
@@ -60,7 +61,8 @@ def test_page_shows_every_set_and_escapes_what_logs_say(report: Path) -> None:
 def test_whole_run_is_replayed_with_its_labels(run: Run) -> None:  # noqa: F811 - the fixture
     (found,) = replay(run)
     assert (found.fault, found.kind, found.is_true) == (1, "silent_failure", True)
-    assert replay(run, set(found.patterns)) == []
+    assert replay(run, FalseAlarms((frozenset(found.patterns),))) == []
+    assert replay(run, FalseAlarms((frozenset(found.patterns),), (frozenset(found.patterns),))) == [found]
 
 
 def test_nothing_to_rank_is_an_error(tmp_path: Path) -> None:

@@ -259,6 +259,13 @@ def versions(*seen: tuple[int, str, str], changes: tuple[ChangeEvent, ...] = ())
     return pd.DataFrame(rows, columns=["kind", "event_id", "record", "reason"], dtype=object)
 
 
+def starts(second: int, **began: float) -> pd.DataFrame:
+    """Return a micro-batch in which services' metrics say when their process began."""
+    payload = Payload("f1", {0: START + second}, [], starts={name: START + at for name, at in began.items()})
+    rows = [{"kind": "facts", "record": msgspec.msgpack.encode(payload)}]
+    return pd.DataFrame(rows, columns=["kind", "event_id", "record", "reason"], dtype=object)
+
+
 def told(rows: Rows) -> list[str]:
     return [ChangeEvent.from_bytes(row["record"]).text for row in rows if row["kind"] == joining.CHANGE]
 
@@ -269,6 +276,16 @@ def test_service_that_runs_another_version_is_a_change_once(model: StructuredMod
     assert told(rows) == ["orders runs version 1.1, before 1.0"]
     _, again = joining.join(state, versions((9, "orders", "1.1"), (8, "orders", "1.0")), {"f1": model})
     assert told(again) == []
+
+
+def test_service_whose_process_began_anew_is_a_change_at_that_moment(model: StructuredModel) -> None:
+    state, rows = run(model, starts(1, orders=-60.0, payments=-60.0), starts(6, orders=4.5, payments=-60.0))
+    (change,) = [ChangeEvent.from_bytes(row["record"]) for row in rows if row["kind"] == joining.CHANGE]
+    assert (change.text, change.at) == ("orders was started", datetime.fromtimestamp(START + 4.5, UTC))
+    # While two instances run side by side, the older one is told of now and then.
+    _, again = joining.join(state, starts(9, orders=-60.0), {"f1": model})
+    _, same = joining.join(state, starts(9, orders=4.5), {"f1": model})
+    assert (told(again), told(same)) == ([], [])
 
 
 def test_changes_pass_through_in_order_of_time(model: StructuredModel) -> None:

@@ -92,8 +92,11 @@ def test_changes_and_versions_travel_with_the_facts(event: MakeEvent, structured
 
     commit = event(source_type=SourceType.GITHUB_COMMITS, body="Round amounts")
     own_word = health(-1, "9.9", source_type=SourceType.APP_CONTAINER_LOG)  # a line may say anything
-    events = [health(-2, "1.1"), commit, health(-3, "1.0"), health(-1, ""), own_word, event(body="tick")]
+    page = {"source_type": SourceType.APP_CONTAINER_METRICS, "service_name": "orders"}
+    metrics = [event(**page, measures={"process_start_time_seconds": began}) for began in (5.0, 9.0, 7.0)]
+    events = [*metrics, health(-2, "1.1"), commit, health(-3, "1.0"), health(-1, ""), own_word, event(body="tick")]
     (row,) = payload_rows(lines_of(events), structured, None)
     payload = msgspec.msgpack.decode(row["record"], type=Payload)
     assert [change.text for change in payload.changes] == ["Round amounts"]
     assert payload.versions == {"orders": (int(NOON.timestamp()) - 2, "1.1")}
+    assert payload.starts == {"orders": 9.0}

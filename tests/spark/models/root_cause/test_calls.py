@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from statistics import median
 
 import pytest
 
@@ -11,11 +12,12 @@ from faultline.catalog.graph import Edge
 from spark.models.root_cause.calls import (
     MAX_PARTS,
     MIN_REQUESTS,
+    WAIT_REQUESTS,
     Part,
     learn_edges,
-    median_waits,
     upstream_edges,
     wait_series,
+    waits,
 )
 
 
@@ -80,9 +82,9 @@ def test_upstream_is_known_by_its_address() -> None:
     assert upstream_edges(passed, listens) == [Edge("nginx", "storefront", 9)]
 
 
-def waits(parts: list[Part]) -> dict[str, float]:
-    """Return the waits in milliseconds by callee."""
-    return {series.service_name: math.expm1(value) for series, value in median_waits(parts).items()}
+def middle_waits(parts: list[Part]) -> dict[str, float]:
+    """Return the median of the waits in milliseconds by callee."""
+    return {series.service_name: math.expm1(median(values)) for series, values in waits(parts).items()}
 
 
 def slow(parts: list[Part], callee: str, seconds: float) -> list[Part]:
@@ -98,7 +100,7 @@ def slow(parts: list[Part], callee: str, seconds: float) -> list[Part]:
 
 
 def test_wait_is_the_time_around_a_call_beyond_its_own() -> None:
-    found = waits(PARTS)
+    found = middle_waits(PARTS)
     assert found == {
         "orders": pytest.approx(20, abs=0.1),  # 10 ms before, 10 ms after
         "inventory": pytest.approx(10, abs=0.1),
@@ -108,7 +110,7 @@ def test_wait_is_the_time_around_a_call_beyond_its_own() -> None:
 
 @pytest.mark.parametrize("callee", ["orders", "inventory", "payments"])
 def test_slow_way_to_a_service_is_told_of_it_alone(callee: str) -> None:
-    found, usual = waits(slow(PARTS, callee, 1.0)), waits(PARTS)
+    found, usual = middle_waits(slow(PARTS, callee, 1.0)), middle_waits(PARTS)
     assert found[callee] == pytest.approx(usual[callee] + 1000, abs=1)
     assert {name: found[name] for name in found if name != callee} == {
         name: pytest.approx(usual[name], abs=1) for name in usual if name != callee
@@ -116,9 +118,17 @@ def test_slow_way_to_a_service_is_told_of_it_alone(callee: str) -> None:
 
 
 def test_waits_of_few_requests_say_nothing() -> None:
-    assert median_waits([part for number in range(MIN_REQUESTS - 1) for part in checkout(number)]) == {}
-    assert median_waits([part._replace(request="") for part in PARTS]) == {}
+    assert waits([part for number in range(WAIT_REQUESTS - 1) for part in checkout(number)]) == {}
+    assert waits([part._replace(request="") for part in PARTS]) == {}
+
+
+def test_way_that_becomes_slow_is_told_by_the_requests_since() -> None:
+    """The first ten requests are as usual, the next ten are not."""
+    later = [part for part in PARTS if part.begin >= 100.0 * WAIT_REQUESTS]
+    earlier = [part for part in PARTS if part.begin < 100.0 * WAIT_REQUESTS]
+    found = waits([*slow(later, "payments", 1.0), *earlier])[wait_series("orders", "payments")]
+    assert [round(math.expm1(value), -1) for value in found] == [20, 1020]
 
 
 def test_wait_names_the_caller() -> None:
-    assert wait_series("orders", "payments") in median_waits(PARTS)
+    assert wait_series("orders", "payments") in waits(PARTS)

@@ -20,7 +20,7 @@ def test_weights_that_know_better_win() -> None:
     assert found.wins
     assert found.surprise < found.champion_surprise
     assert found.first > found.champion_first == 0.0
-    assert found.ranker.weights == Ranker().fit(PAST).weights
+    assert found.ranker.weights == Ranker.delivered().fit(PAST).weights
 
 
 def test_weights_that_learned_from_little_lose_against_those_that_know() -> None:
@@ -39,9 +39,9 @@ def test_incident_without_its_cause_counts_as_a_miss_for_both() -> None:
     assert found.first < 1.0
 
 
-def test_one_cause_alone_is_judged_by_the_untrained_weights() -> None:
+def test_one_cause_alone_is_judged_by_the_weights_that_were_delivered() -> None:
     cases = [loud_callers("inventory", "payments")] * MIN_INCIDENTS
-    found = challenge(cases, Ranker.prior())
+    found = challenge(cases, Ranker.delivered())
     assert found.surprise == pytest.approx(found.champion_surprise)
     assert found.wins
 

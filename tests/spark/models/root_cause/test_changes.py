@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from faultline.changes import ChangeEvent, ChangeKind, version_change
-from spark.models.root_cause.changes import ROLLOUT, as_candidates
+from faultline.changes import ChangeEvent, ChangeKind, restart, version_change
+from spark.models.root_cause.changes import LATE, RESULT, REVISION, ROLLOUT, as_candidates
 from tests.faultline.catalog.test_entities import entity
 from tests.spark.models.root_cause.pieces import at
 
 CATALOG = {name: entity(name) for name in ("orders", "payments")}
 
 
-def told(second: float, text: str, kind: ChangeKind = ChangeKind.COMMIT) -> ChangeEvent:
-    return ChangeEvent(at=at(second), attributes={}, event_id=f"{kind} {second}", kind=kind, service_name="", text=text)
+def told(second: float, text: str, kind: ChangeKind = ChangeKind.COMMIT, **attributes: str) -> ChangeEvent:
+    return ChangeEvent(
+        at=at(second), attributes=attributes, event_id=f"{kind} {second}", kind=kind, service_name="", text=text
+    )
+
+
+def commit(second: float, text: str, revision: str) -> ChangeEvent:
+    return told(second, text, **{REVISION: revision})
+
+
+def pipeline(second: float, revision: str, result: str = "") -> ChangeEvent:
+    return told(second, f"deploy {result}", ChangeKind.PIPELINE, **{REVISION: revision, RESULT: result})
 
 
 def services(*events: ChangeEvent) -> dict[str, tuple[str, ...]]:
@@ -22,16 +32,43 @@ def test_version_is_of_its_service() -> None:
     assert services(version_change("orders", at(0), "1", "2")) == {"orders runs version 2, before 1": ("orders",)}
 
 
-def test_commit_and_pipeline_shortly_before_a_version_are_of_its_rollout() -> None:
-    found = services(
-        told(-20, "Round amounts"),
-        told(-10, "workflow deploy: in_progress", ChangeKind.PIPELINE),
-        version_change("orders", at(0), "1", "2"),
-        told(-ROLLOUT.total_seconds() - 1, "Something older"),
-        told(1, "Something newer"),
+def test_commit_and_pipeline_of_a_revision_are_one_change_of_the_services_it_brought_out() -> None:
+    (change,) = as_candidates(
+        [
+            commit(-30, "Round amounts, as payments does", "a1"),
+            pipeline(-20, "a1"),
+            restart("orders", at(-3)),
+            pipeline(0, "a1", "success"),
+            version_change("orders", at(4), "1", "2"),
+        ],
+        CATALOG,
     )
-    assert found["Round amounts"] == found["workflow deploy: in_progress"] == ("orders",)
-    assert found["Something older"] == found["Something newer"] == ()
+    assert change.services == ("orders",)  # not whom the text names
+    assert change.text == "Round amounts, as payments does; orders runs version 2, before 1"
+    assert (change.event_id, change.at) == ("commit -30", at(-3))
+
+
+def test_new_process_belongs_to_the_latest_change_that_was_under_way() -> None:
+    found = services(
+        commit(-100, "Older", "a1"),
+        pipeline(-90, "a1", "success"),
+        commit(-30, "Newer", "a2"),
+        restart("orders", at(0)),
+        restart("payments", at(ROLLOUT.total_seconds())),
+    )
+    assert found == {"Older": (), "Newer": ("orders",), "payments was started": ("payments",)}
+
+
+def test_new_process_after_a_pipeline_has_ended_is_a_change_of_its_own() -> None:
+    late = restart("orders", at(1) + LATE)
+    found = services(commit(-9, "Round amounts", "a1"), pipeline(0, "a1", "success"), late)
+    assert found == {"Round amounts": (), "orders was started": ("orders",)}
+
+
+def test_service_that_starts_again_and_again_has_changed_once() -> None:
+    starts = [restart("orders", at(5.0 * i)) for i in range(9)]
+    (change,) = as_candidates([*starts, version_change("orders", at(2), "1", "2")], CATALOG)
+    assert (change.at, change.services) == (at(0), ("orders",))
 
 
 def test_change_is_of_the_services_that_its_text_names_as_words() -> None:

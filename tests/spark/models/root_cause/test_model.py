@@ -14,18 +14,19 @@ from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.model import FILE, FOLDER, RootCauseModel
 from spark.models.root_cause.numbers import NumberProfile
 from spark.models.root_cause.ranker import Ranker
+from spark.models.root_cause.usual import Usual
 from tests.spark.models.root_cause.test_flow import NORMAL
 from tests.spark.models.root_cause.test_ranker import PAST
 
 WAITS = NumberProfile.fit({wait_series("orders", "payments"): [1.0, 1.1, 1.2, 1.3, 1.4]}, 0.1)
-MODEL = RootCauseModel(FlowProfile.fit(NORMAL), WAITS, (Edge("orders", "payments", 20),), Ranker().fit(PAST))
+MODEL = RootCauseModel(Usual(FlowProfile.fit(NORMAL), WAITS), (Edge("orders", "payments", 20),), Ranker().fit(PAST))
 
 
 def test_part_survives_the_disk(tmp_path: Path) -> None:
     MODEL.save(tmp_path)
     again = RootCauseModel.load(tmp_path)
     assert again is not None
-    assert (again.flow, again.waits, again.edges) == (MODEL.flow, MODEL.waits, MODEL.edges)
+    assert (again.usual, again.edges) == (MODEL.usual, MODEL.edges)
     assert again.ranker.weights == MODEL.ranker.weights
 
 
@@ -52,5 +53,5 @@ def test_damaged_part_is_refused(tmp_path: Path, change: dict[str, object]) -> N
 
 def test_other_weights_leave_what_normal_time_taught() -> None:
     changed = MODEL.with_ranker(Ranker.prior())
-    assert changed.flow is MODEL.flow
+    assert changed.usual is MODEL.usual
     assert changed.ranker.weights == Ranker.prior().weights

@@ -83,10 +83,26 @@ def test_input_is_unchanged_and_the_same_incidents_give_the_same_weights() -> No
 def test_gradient_is_that_of_the_loss() -> None:
     cases = [(case.candidates.x, np.array([n in case.causes for n in case.candidates.names])) for case in PAST]
     weights = np.random.default_rng(7).normal(1.0, 1.0, len(FEATURES))
-    _, gradient = subject._loss(weights, cases)
+    prior = np.ones(len(FEATURES))
+    _, gradient = subject._loss(weights, cases, prior)
     step = 1e-6 * np.eye(len(FEATURES))
-    numeric = [(subject._loss(weights + e, cases)[0] - subject._loss(weights - e, cases)[0]) / 2e-6 for e in step]
+    ends = [[subject._loss(weights + sign * e, cases, prior)[0] for sign in (1, -1)] for e in step]
+    numeric = [(above - below) / 2e-6 for above, below in ends]
     np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-4)
+
+
+def test_learning_goes_on_from_the_weights_there_are() -> None:
+    begun = Ranker().fit(PAST)
+    weights = dict(begun.weights)
+    again = begun.fit(PAST[:1])
+    assert begun.weights == weights  # a ranker is never changed
+    assert again.weights["own_said"] != Ranker().fit(PAST[:1]).weights["own_said"]
+
+
+def test_delivered_weights_are_of_these_features_and_rank() -> None:
+    delivered = Ranker.delivered()
+    assert set(delivered.weights) == set(FEATURES)
+    assert first(delivered, PAST[0]) in PAST[0].causes
 
 
 def test_saved_ranker_ranks_alike(tmp_path: Path) -> None:

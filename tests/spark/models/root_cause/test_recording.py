@@ -51,6 +51,10 @@ def write_recording(folder: Path, **tables: list[dict[str, object]]) -> None:
             tables.get("versions", []),
             pa.schema([("bucket", pa.int64()), ("service_name", pa.string()), ("version", pa.string())]),
         ),
+        "starts": pa.Table.from_pylist(
+            tables.get("starts", []),
+            pa.schema([("bucket", pa.int64()), ("service_name", pa.string()), ("started", pa.float64())]),
+        ),
     }
     for name, table in own.items():
         (folder / name).mkdir(parents=True)
@@ -63,12 +67,17 @@ def test_events_become_rows_and_only_changes_are_kept_whole(event: MakeEvent) ->
     change = commit(event)
     told = {"service.version": "1.1.0"}
     health = event(source_type=SourceType.FASTAPI_STATUS, attributes=told, timestamp=NOON, observed_timestamp=NOON)
-    values = pa.array([plain.to_bytes(), b"no json", change.to_bytes(), health.to_bytes()], pa.binary())
+    measured = {"process_start_time_seconds": 1.5}
+    metrics = event(
+        source_type=SourceType.APP_CONTAINER_METRICS, measures=measured, timestamp=NOON, observed_timestamp=NOON
+    )
+    kept = [plain.to_bytes(), b"no json", change.to_bytes(), health.to_bytes(), metrics.to_bytes()]
+    values = pa.array(kept, pa.binary())
     rows = event_rows(pa.RecordBatch.from_arrays([values], ["value"])).to_pylist()
-    assert [row["bucket"] - BUCKET for row in rows] == [5, 0, 0]
+    assert [row["bucket"] - BUCKET for row in rows] == [5, 0, 0, 0]
     assert (rows[0]["service_name"], rows[0]["severity"], rows[0]["record"]) == ("orders", "ERROR", None)
     assert rows[1]["record"] == change.to_bytes()
-    assert rows[2]["version"] == "1.1.0"
+    assert [(row["version"], row["started"]) for row in rows[1:]] == [("", 0.0), ("1.1.0", 0.0), ("", 1.5)]
 
 
 def test_recording_is_read_in_order_of_time(tmp_path: Path, event: MakeEvent) -> None:
@@ -83,17 +92,21 @@ def test_recording_is_read_in_order_of_time(tmp_path: Path, event: MakeEvent) ->
             {"bucket": BUCKET + at, "service_name": name, "version": version}
             for at, name, version in ((10, "orders", "2"), (0, "orders", "1"), (5, "orders", "1"), (5, "payments", "1"))
         ],
+        starts=[
+            {"bucket": BUCKET + at, "service_name": "orders", "started": BUCKET + began}
+            for at, began in ((0, -60.0), (5, -60.0), (25, 21.5))
+        ],
     )
     found = Recording.read(tmp_path)
     assert [arrived - NOON for arrived, _ in found.anomalies] == [timedelta(seconds=1), timedelta(seconds=2)]
     assert found.steps == {BUCKET: {Step("orders", "a", "b"): 3}}
     assert found.errors == {BUCKET: {"orders": 2}}
-    assert [change.body for change in found.changes] == ["commit 3", "commit 9"]
     assert found.edges == [Edge("orders", "payments", 9)]
-    assert [(int(at.timestamp()) - BUCKET, *rest) for at, *rest in found.versions] == [
-        (0, "orders", "1"),
-        (5, "payments", "1"),
-        (10, "orders", "2"),
+    assert [(known - NOON, change.at - NOON, change.text) for known, change in found.changes] == [
+        (timedelta(seconds=3), timedelta(seconds=3), "commit 3"),
+        (timedelta(seconds=9), timedelta(seconds=9), "commit 9"),
+        (timedelta(seconds=15), timedelta(seconds=15), "orders runs version 2, before 1"),
+        (timedelta(seconds=30), timedelta(seconds=21.5), "orders was started"),
     ]
 
 

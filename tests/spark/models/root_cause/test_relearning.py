@@ -62,7 +62,7 @@ def weights(config: TrainConfig) -> dict[str, float]:
 def test_weights_that_are_better_become_champion(config: TrainConfig, registry: Registry) -> None:
     found = relearn(TOLD, config, registry)
     assert found.challenge.wins
-    assert weights(config) == pytest.approx(Ranker().fit(PAST).weights, abs=1e-4)
+    assert weights(config) == pytest.approx(Ranker.delivered().fit(PAST).weights, abs=1e-4)
     challenger, champion = registry.version_of(CHALLENGER), registry.champion()
     assert challenger is not None
     assert challenger == champion

@@ -13,7 +13,8 @@ from faultline.errors import TrainingDataError
 from spark.models.root_cause.addresses import ADDRESS_SCHEMA, LISTENS, PASSES_ON
 from spark.models.root_cause.counting import STEP_SCHEMA
 from spark.models.root_cause.model import RootCauseModel
-from spark.models.root_cause.release import Requests, default_ranker, extend
+from spark.models.root_cause.ranker import Ranker
+from spark.models.root_cause.release import Requests, extend
 from spark.models.semantic import SemanticModel
 from tests.spark.models.root_cause.test_ranker import PAST
 
@@ -49,9 +50,9 @@ def test_model_has_all_it_had_and_knows_requests(model_folder: Path, tmp_path: P
     found = RootCauseModel.load(tmp_path)
     assert found is not None
     assert found.edges == (Edge("nginx", "orders", 7), Edge("orders", "payments", 9))
-    low, high = found.flow.ranges["orders"]["asked"]["stored"]
+    low, high = found.usual.flow.ranges["orders"]["asked"]["stored"]
     assert 0.8 < low <= high < 0.95
-    assert found.ranker.weights != default_ranker().weights
+    assert found.ranker.weights != Ranker.delivered().weights
     assert manifest["version"] != read_manifest(model_folder)["version"]
     assert SemanticModel.load(tmp_path).references == SemanticModel.load(model_folder).references
 
@@ -60,7 +61,7 @@ def test_without_incidents_the_weights_are_those_delivered(model_folder: Path, t
     extend(model_folder, tmp_path, SEEN, [])
     found = RootCauseModel.load(tmp_path)
     assert found is not None
-    assert found.ranker.weights == default_ranker().weights
+    assert found.ranker.weights == Ranker.delivered().weights
 
 
 def test_model_can_be_extended_again(model_folder: Path, tmp_path: Path) -> None:

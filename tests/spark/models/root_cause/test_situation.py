@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace as changed
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from faultline.catalog.entities import RESOURCE, EntityRef
 from faultline.catalog.graph import DependencyGraph, Edge
 from spark.models.root_cause.situation import (
     CHANGE_SECONDS,
     DECAY,
     FEATURES,
     FIRST_SECONDS,
+    LATE_SECONDS,
     Change,
     Situation,
     candidates_of,
@@ -98,6 +101,47 @@ def test_service_that_names_its_dependency_blames_it_and_a_dependency_that_names
     assert features(Situation(lines, SHOP), "payments")["blames"] == 0.0
 
 
+def test_what_a_service_says_to_be_another_s_fault_does_not_speak_against_it() -> None:
+    lines = [said("orders", "payments did not answer"), symptom("orders"), symptom("orders", SymptomKind.RESOURCE)]
+    found = features(Situation(lines, SHOP, {"payments": entity("payments")}), "orders")
+    assert (found["own_said"], found["own_flow"], found["first"]) == (0.0, 0.0, 0.0)
+    assert found["own_resource"] > 0  # which no other can be blamed for
+    blamed = [*lines, said("storefront", "orders answered 503"), said("payments", "out of ideas")]
+    assert features(Situation(blamed, SHOP), "payments")["named"] == 1.0
+    assert features(Situation(blamed, SHOP), "orders")["named"] == 0.0  # it passes the blame on
+
+
+def test_time_of_a_caller_contains_that_of_whom_it_waits_for() -> None:
+    slow = [symptom(name, SymptomKind.TIME, surprise=1000.0) for name in ("orders", "payments")]
+    assert features(Situation(slow, SHOP), "payments")["own_time"] == 1.0
+    assert features(Situation(slow, SHOP), "orders")["own_time"] == 0.0
+    waited_for = replace(symptom("orders", SymptomKind.TIME, surprise=1000.0), caller="storefront")
+    assert features(Situation([*slow, waited_for], SHOP), "orders")["own_time"] == 1.0
+
+
+def on_one_host(*symptoms: Symptom) -> Situation:
+    """Return a situation of two services that call nobody, on one machine."""
+    host = changed(entity("host-1"), ref=EntityRef(RESOURCE, "default", "host-1"))
+    graph = DependencyGraph([Edge("orders", "host-1"), Edge("payments", "host-1")])
+    return Situation(symptoms, graph, {"host-1": host})
+
+
+def test_load_that_all_on_a_machine_share_explains_what_they_show() -> None:
+    loaded = [symptom(name, SymptomKind.LOAD, surprise=1000.0) for name in ("orders", "payments")]
+    situation = on_one_host(*loaded, symptom("orders", surprise=1000.0))
+    assert features(situation, "host-1")["own_load"] == 1.0
+    assert features(situation, "orders")["own_flow"] == features(situation, "orders")["own_load"] == 0.0
+    alone = on_one_host(loaded[0], symptom("orders", surprise=1000.0))  # payments has no more to do than usual
+    assert features(alone, "host-1")["own_load"] == 0.0
+    assert features(alone, "orders")["own_flow"] == features(alone, "orders")["own_load"] == 1.0
+
+
+def test_machine_of_one_service_is_not_told_from_it() -> None:
+    store = changed(entity("orders-db"), ref=EntityRef(RESOURCE, "default", "orders-db"))
+    situation = Situation([symptom("orders")], DependencyGraph([Edge("orders", "orders-db")]), {"orders-db": store})
+    assert features(situation, "orders-db")["own_flow"] == 0.0
+
+
 def test_slow_calls_are_shared_by_what_touches_all_of_them() -> None:
     """The way in and out of orders is slow: one call ends there, two begin there."""
 
@@ -108,6 +152,9 @@ def test_slow_calls_are_shared_by_what_touches_all_of_them() -> None:
     assert features(situation, "orders")["touches"] == pytest.approx(1.0)
     for other in ("storefront", "payments", "inventory"):
         assert features(situation, other)["touches"] == pytest.approx(1 / 3)
+    one_way = Situation([slow("orders", "payments")], SHOP)
+    assert features(one_way, "payments")["touches"] == pytest.approx(1.0)
+    assert features(one_way, "orders")["touches"] == pytest.approx(1 / 3)  # two of its three ways are as usual
     assert features(Situation([symptom("orders")], SHOP), "orders")["touches"] == 0.0
 
 
@@ -121,9 +168,11 @@ def change(seconds: float, *services: str) -> Change:
 
 
 def test_change_is_a_candidate_with_what_speaks_for_its_service() -> None:
-    situation = Situation([symptom("orders"), symptom("storefront", since=9)], SHOP, changes=[change(-60, "orders")])
+    situation = Situation(
+        [symptom("orders"), symptom("storefront", since=9)], SHOP, changes=[change(-3 * CHANGE_SECONDS, "orders")]
+    )
     own, of_change = features(situation, "orders"), features(situation, "c1")
-    assert of_change["changed"] == own["changed"] == pytest.approx(math.exp(-60 / CHANGE_SECONDS))
+    assert of_change["changed"] == own["changed"] == pytest.approx(1 / 4)
     assert of_change["own_flow"] == own["own_flow"]
     assert (of_change["is_change"], own["is_change"]) == (1.0, 0.0)
     assert features(situation, "storefront")["changed"] == 0.0
@@ -135,7 +184,7 @@ def test_change_of_a_quiet_service_makes_it_a_candidate() -> None:
 
 
 def test_change_long_after_the_begin_is_no_cause() -> None:
-    late = Situation([symptom("orders")], SHOP, changes=[change(CHANGE_SECONDS + 1, "orders")])
+    late = Situation([symptom("orders")], SHOP, changes=[change(LATE_SECONDS + 1, "orders")])
     assert features(late, "c1")["changed"] == 0.0
     soon = Situation([symptom("orders")], SHOP, changes=[change(20, "orders")])
     assert features(soon, "c1")["changed"] == 1.0

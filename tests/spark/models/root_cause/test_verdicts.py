@@ -1,14 +1,14 @@
-"""What is left of an anomaly when some of its patterns are normal."""
+"""Which anomalies verdicts call normal."""
 
 from __future__ import annotations
 
 import msgspec
 
 from faultline.anomalies import EvidenceLine
-from faultline.feedback import Pattern
+from faultline.feedback import FalseAlarms, Pattern
 from faultline.records import SourceType
 from spark.models.root_cause.symptoms import symptoms_of
-from spark.models.root_cause.verdicts import patterns_of, without
+from spark.models.root_cause.verdicts import is_normal, patterns_of
 from tests.spark.models.root_cause.pieces import START
 from tests.spark.models.root_cause.test_symptoms import abnormal_line, abnormal_service, moved
 
@@ -32,19 +32,30 @@ def test_patterns_are_those_of_the_symptoms_once_each() -> None:
     assert patterns_of(symptoms) == [BUSY, REJECTED, SLOW]
 
 
-def test_line_that_is_normal_is_gone_and_only_for_its_service() -> None:
-    assert without(abnormal_line(), {REJECTED}) is None
-    assert without(abnormal_line(), {Pattern("said", "card rejected", "orders")}) == abnormal_line()
+def alarm(*patterns: Pattern) -> FalseAlarms:
+    return FalseAlarms((frozenset(patterns),))
 
 
-def test_number_that_is_normal_is_taken_out_and_the_rest_stays() -> None:
-    left = without(SERVICE, {SLOW})
-    assert left == msgspec.structs.replace(SERVICE, deviations=[SERVICE.deviations[1]])
-    assert without(SERVICE, {SLOW, BUSY}) is None
+def test_line_that_is_normal_is_so_only_for_its_service() -> None:
+    assert is_normal(abnormal_line(), alarm(REJECTED))
+    assert not is_normal(abnormal_line(), alarm(Pattern("said", "card rejected", "orders")))
+    assert not is_normal(abnormal_line(), FalseAlarms())
 
 
-def test_service_whose_lines_are_not_normal_stays() -> None:
+def test_service_is_normal_when_all_that_moved_was_part_of_the_false_alarm() -> None:
+    assert is_normal(SERVICE, alarm(SLOW, BUSY))
+    assert not is_normal(SERVICE, alarm(SLOW))
+    assert not is_normal(SERVICE, FalseAlarms((frozenset({SLOW}), frozenset({BUSY}))))  # two alarms, neither had both
+
+
+def test_what_moved_a_little_beside_it_does_not_count() -> None:
+    beside = abnormal_service(moved(SLOW.pattern, 2.0, 0.1, 8.0), moved(BUSY.pattern, 2.0, 0.1, 2.9))
+    assert is_normal(beside, alarm(SLOW))
+    little = abnormal_service(moved(BUSY.pattern, 2.0, 0.1, 2.9))
+    assert not is_normal(little, alarm(SLOW))
+
+
+def test_service_whose_lines_are_not_normal_is_abnormal() -> None:
     whole = msgspec.structs.replace(SERVICE, lines=[LINE])
-    left = without(whole, {SLOW, BUSY})
-    assert left == msgspec.structs.replace(whole, deviations=[])
-    assert without(whole, {SLOW, BUSY, Pattern("said", "odd", "orders")}) is None
+    assert not is_normal(whole, alarm(SLOW, BUSY))
+    assert is_normal(whole, alarm(SLOW, BUSY, Pattern("said", "odd", "orders")))
