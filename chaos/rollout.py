@@ -43,7 +43,7 @@ def roll_out(environ: Environ, service: str, script: str) -> datetime:
     _write(launch, script)
     instances.end_beside()
     ahead.unlink()
-    _surge(ahead).unlink(missing_ok=True)  # still there when that start was broken off
+    _surge(ahead).unlink(missing_ok=True)  # not there when an instance that was left took over
     return effective_at
 
 
@@ -72,16 +72,13 @@ def put_back(environ: Environ, service: str) -> None:
 
 
 def _take_over(instances: Instances, environ: Environ, ahead: Path) -> datetime:
-    surge = _surge(ahead)
-    _write(surge, _beside(environ, ahead))
-    process = instances.start_beside(surge)
+    _write(_surge(ahead), _beside(environ, ahead))
+    process = instances.start_beside(_surge(ahead))
     try:
         instances.wait_ready(process)
     except ChaosError:
         end([process])
         raise
-    finally:
-        surge.unlink()
     return datetime.now(UTC)
 
 

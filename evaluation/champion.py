@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ import pyarrow as pa
 from evaluation.datasets.labelled import TEST
 from evaluation.metrics import measure
 from faultline.errors import TrainingDataError
+from faultline.reporting import plain
 from spark.models.scoring import load_model, score_batch
 
 SCORED_SCHEMA: Final = pa.schema(
@@ -65,5 +65,4 @@ def judge_sessions(scored: pd.DataFrame) -> dict[str, Any]:
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
     """Write metrics as JSON; what cannot be told is null."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    plain = {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in metrics.items()}
-    path.write_text(json.dumps(plain, indent=2, sort_keys=True))
+    path.write_text(json.dumps(plain(metrics), indent=2, sort_keys=True))
