@@ -28,6 +28,7 @@ class TopicReader:
         # An offset that is gone is told, and not passed over: by default the client would jump to the end.
         self._consumer = Consumer({**settings, **limits, "auto.offset.reset": "error", "log_level": QUIET})
         self._topic = topic
+        self._begun: dict[int, int] = {}  # where each partition was assigned
         self.gaps = 0  # how often records were dropped by the broker before they were read
 
     def seek(self, offsets: Mapping[int, int]) -> None:
@@ -56,7 +57,10 @@ class TopicReader:
         self.gaps += 1
         place = {"topic": self._topic, "partition": partition, "error": error.str()}
         logger.error("records were dropped before they were read; going on from the oldest", extra=place)
-        self._consumer.seek(TopicPartition(self._topic, partition, OFFSET_BEGINNING))
+        # The client has given the partition up: only being assigned anew makes it fetch from there again.
+        reached = {at.partition: at.offset for at in self._consumer.position(self._consumer.assignment())}
+        going_on = {p: reached[p] if reached.get(p, -1) >= 0 else begin for p, begin in self._begun.items()}
+        self._assign({**going_on, partition: OFFSET_BEGINNING})
 
     def between(self, begin: datetime, end: datetime, limit: int) -> Iterator[bytes]:
         """Yield the values that the broker took between two times, at most `limit`; raises SinkUnavailable."""
@@ -106,4 +110,5 @@ class TopicReader:
             raise SinkUnavailable(f"{self._topic}: the broker does not answer: {error}", 1.0) from error
 
     def _assign(self, offsets: Mapping[int, int]) -> None:
+        self._begun = dict(offsets)
         self._consumer.assign([TopicPartition(self._topic, partition, at) for partition, at in offsets.items()])

@@ -46,7 +46,7 @@ class Group(msgspec.Struct):
 
     def add(self, anomaly: AnyAnomaly, found: Sequence[Symptom]) -> None:
         """Take an anomaly in."""
-        at = began(anomaly)
+        at = shown(anomaly)
         self.opened_at, self.last_at = min(self.opened_at, at), max(self.last_at, ended(anomaly))
         self._keep({anomaly.service_name: at}, _traces(anomaly), found)
         self.anomalies += 1
@@ -128,7 +128,7 @@ class Grouping(msgspec.Struct):
             # The newest takes it: an incident that everything joins is told, one that is dropped is not.
             return next(reversed(self.groups.values()))
         incident_id = sha256(f"incident\n{anomaly.event_id}".encode()).hexdigest()[:16]
-        group = Group(incident_id, began(anomaly), ended(anomaly))
+        group = Group(incident_id, shown(anomaly), ended(anomaly))
         self.groups[incident_id] = group
         return group
 
@@ -138,6 +138,13 @@ def began(anomaly: AnyAnomaly) -> datetime:
     if isinstance(anomaly, Anomaly):
         return anomaly.timestamp
     return anomaly.since if isinstance(anomaly, ServiceAnomaly) else anomaly.first
+
+
+def shown(anomaly: AnyAnomaly) -> datetime:
+    """Return when an anomaly could first be known: a window is judged when it is over, and began before the fault."""
+    if isinstance(anomaly, ServiceAnomaly):
+        return anomaly.since + (anomaly.window_end - anomaly.window_start)
+    return began(anomaly)
 
 
 def ended(anomaly: AnyAnomaly) -> datetime:

@@ -21,7 +21,7 @@ from spark.models.root_cause.symptoms import MOST_SURPRISE, Symptom, SymptomKind
 DECAY: Final = 0.7  # of what a dependency explains, per hop: each service between may fail for a reason of its own
 FIRST_SECONDS: Final = 5.0  # after the first symptom; a batch and the shortest window lie between
 CHANGE_SECONDS: Final = 20.0  # after which a change is half as suspect: as closely as a begin is known
-LATE_SECONDS: Final = 30.0  # a change may be told so long after its fault has shown: a pipeline tells of it at its end
+LATE_SECONDS: Final = 10.0  # that a change may be told late: a version is told by the next poll of a health page
 OWN: Final = tuple(f"own_{kind}" for kind in SymptomKind)
 FEATURES: Final = (*OWN, "first", "explains", "explained", "touches", "named", "blames", "text", "changed", "is_change")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?::\d+)?")

@@ -57,6 +57,8 @@ def kind_of_series(name: str) -> SymptomKind:
     >>> str(kind_of_series("p95:duration_seconds")), str(kind_of_series("rate:process_cpu_seconds_total"))
     ('time', 'resource')
     """
+    if _counts_requests(name):
+        return SymptomKind.VOLUME
     lower = name.lower()
     for kind, words in ((SymptomKind.RESOURCE, _RESOURCE), (SymptomKind.ERRORS, _ERRORS), (SymptomKind.TIME, _TIME)):
         if any(word in lower for word in words):

@@ -186,7 +186,7 @@ def test_change_of_a_quiet_service_makes_it_a_candidate() -> None:
 def test_change_long_after_the_begin_is_no_cause() -> None:
     late = Situation([symptom("orders")], SHOP, changes=[change(LATE_SECONDS + 1, "orders")])
     assert features(late, "c1")["changed"] == 0.0
-    soon = Situation([symptom("orders")], SHOP, changes=[change(20, "orders")])
+    soon = Situation([symptom("orders")], SHOP, changes=[change(LATE_SECONDS - 1, "orders")])
     assert features(soon, "c1")["changed"] == 1.0
 
 
