@@ -18,6 +18,7 @@ EVIDENCE_LINES: Final = 8  # of a cause
 SHOWN: Final = 2  # pieces of evidence in the paragraph
 TEXT_CHARS: Final = 2000  # of a line; whole under its id
 QUOTED_CHARS: Final = 160  # of a line in the paragraph
+OF_ITSELF: Final = frozenset({"first", "explained", "named", "blames"})  # whose text goes on from a service's name
 _LEAST_WEIGHT: Final = 0.01  # below, a piece of evidence says nothing
 
 Row = Mapping[str, float]
@@ -164,8 +165,6 @@ def _quoted(evidence: Evidence) -> str:
     text = " ".join(evidence.text.split())[:QUOTED_CHARS]
     if evidence.kind == SymptomKind.SAID:
         return f'{evidence.service_name} says "{text}"'
-    return (
-        f"{evidence.service_name} {text}"
-        if evidence.kind not in {str(kind) for kind in SymptomKind}
-        else f"{evidence.service_name}: {text}"
-    )
+    if evidence.kind in {str(kind) for kind in SymptomKind}:
+        return f"{evidence.service_name}: {text}"
+    return f"{evidence.service_name} {text}" if evidence.kind in OF_ITSELF else text
