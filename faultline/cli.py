@@ -19,7 +19,7 @@ from faultline.config import REPOSITORY, Paths
 from faultline.errors import FaultlineError, StackError
 from faultline.evaluation_verb import evaluate
 from faultline.incident_verbs import catalog, feedback, incidents, learned
-from faultline.model_verbs import mlflow, models, promote
+from faultline.model_verbs import finetune, mlflow, models, promote
 
 if TYPE_CHECKING:
     from faultline.stack.lifecycle import Stack
@@ -192,7 +192,7 @@ def train_model() -> None:
     click.echo("the new model is champion; a running stream takes it over within seconds (./run models lists all)")
 
 
-for verb in (models, promote, mlflow, incidents, feedback, learned, catalog):
+for verb in (models, promote, finetune, mlflow, incidents, feedback, learned, catalog):
     cli.add_command(verb)
 
 

@@ -16,6 +16,11 @@ RECORDING: Final = "recording"  # folder of a run in which incident_preprocessin
 _TIME: Final = "a time with zone, 2026-01-31T12:00:00Z"
 
 
+def read_catalogs(environ: Environ) -> tuple[Path, ...]:
+    """Return the files or folders that FAULTLINE_CATALOG names, by `:`."""
+    return tuple(Path(part) for part in environ.get("FAULTLINE_CATALOG", "").split(":") if part)
+
+
 @dataclass(frozen=True)
 class RecordingConfig:
     """Settings of the job that keeps what was seen of a stretch of time."""
@@ -66,14 +71,13 @@ class IncidentConfig:
     def from_env(cls, environ: Environ) -> Self:
         """Read FAULTLINE_CATALOG (files or folders, by `:`), _ALERTMANAGER and the rest; raises ConfigError."""
         paths, ports = Paths.from_env(environ), Ports.from_env(environ)
-        catalogs = [part for part in environ.get("FAULTLINE_CATALOG", "").split(":") if part]
         return cls(
             bootstrap=kafka_bootstrap(environ),
             topics=Topics.from_env(environ),
             model=Path(environ.get("FAULTLINE_MODEL", str(paths.models / CHAMPION))),
             session_pattern=read_session_pattern(environ, "FAULTLINE_SESSION_PATTERN"),
             store=Path(environ.get("FAULTLINE_INCIDENTS", str(paths.home / "incidents" / "incidents.sqlite"))),
-            catalogs=tuple(map(Path, catalogs)),
+            catalogs=read_catalogs(environ),
             alertmanager=environ.get("FAULTLINE_ALERTMANAGER", f"http://127.0.0.1:{ports.alertmanager}"),
             port=ports.incidents,
         )
@@ -87,11 +91,12 @@ class RootCauseEvaluationConfig:
     recording: Path
     catalogs: tuple[Path, ...]
     trainticket: Path | None
+    encoder: Path | None  # that compares lines with the catalog; None: MiniLM as published
     out: Path
 
     @classmethod
     def from_env(cls, environ: Environ, public: Path) -> Self:
-        """Read FAULTLINE_CHAOS_RUN, _RECORDING, _CATALOG, _TRAINTICKET and _OUT.
+        """Read FAULTLINE_CHAOS_RUN, _RECORDING, _CATALOG, _TRAINTICKET, _MEANING_ENCODER and _OUT.
 
         By default the newest run that was recorded, and TrainTicket where it is among the `public` sets.
         """
@@ -103,7 +108,8 @@ class RootCauseEvaluationConfig:
         return cls(
             run=Path(run) if run else None,
             recording=Path(environ.get("FAULTLINE_RECORDING", f"{run}/{RECORDING}")),
-            catalogs=tuple(Path(part) for part in environ.get("FAULTLINE_CATALOG", "").split(":") if part),
+            catalogs=read_catalogs(environ),
             trainticket=Path(day) if "FAULTLINE_TRAINTICKET" in environ or Path(day).is_dir() else None,
+            encoder=Path(environ["FAULTLINE_MEANING_ENCODER"]) if "FAULTLINE_MEANING_ENCODER" in environ else None,
             out=Path(environ.get("FAULTLINE_OUT", str(paths.reports / "root_cause" / now))),
         )

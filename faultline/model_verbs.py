@@ -35,6 +35,19 @@ def promote(version: int) -> None:
 
 
 @click.command()
+def finetune() -> None:
+    """Bring lines near what the catalog says; fetches torch.
+
+    Fine-tunes MiniLM on what services write in normal time; the environment with torch is 6 GB, fetched once.
+    """
+    from faultline.stack.programs import with_catalog
+    from faultline.stack.spark_submit import submit_command
+
+    argv, environment = submit_command("root_cause_finetune.py", (), with_catalog(os.environ))
+    os.execvpe(argv[0], argv, environment)  # noqa: S606 - no shell is the point
+
+
+@click.command()
 def mlflow() -> None:
     """Open MLflow's pages over the models, until Ctrl-C."""
     from faultline.mlflow_server import server_command

@@ -48,7 +48,7 @@ def main(environ: Environ) -> None:
     names = TemplateNames.load(folder)
     requests = Requests(TopicReader(config.bootstrap, config.topics.logs), names, config.session_pattern)
     knowledge = _knowledge(folder, catalog, names)
-    meaning = CatalogMeaning(Embedder(SemanticModel.load(folder).encoder).embed, knowledge.catalog)
+    meaning = CatalogMeaning(Embedder(_encoder(folder)).embed, knowledge.catalog)
     tracker = Tracker(store, knowledge, Surroundings(requests.see, changes.changes, meaning.similarity))
     alerts = Alerts(httpx.Client(base_url=config.alertmanager, timeout=5))
     producer = make_producer(config.bootstrap, "incidents")
@@ -66,6 +66,12 @@ def _catalog(config: IncidentConfig) -> Catalog:
     for problem in catalog.problems:
         logger.warning("the catalog has a problem", extra={"problem": str(problem)})
     return catalog
+
+
+def _encoder(folder: Path) -> Path:
+    """Return the encoder that compares lines with the catalog: the fine-tuned one, if there is one."""
+    of_lines, part = SemanticModel.load(folder).encoder, RootCauseModel.load(folder)
+    return of_lines.parent / part.encoder if part is not None and part.encoder else of_lines
 
 
 def _knowledge(folder: Path, catalog: Catalog, names: TemplateNames) -> Knowledge:

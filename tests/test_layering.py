@@ -38,6 +38,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "incidents": ("faultline", "spark.models", "incidents"),
     "chaos": ("faultline", "chaos"),
     "demo": ("faultline", "demo"),
+    "finetuning": (),  # runs in an environment of its own, with torch
 }
 # What a layer may not use although its prefix would allow it.
 FORBIDDEN: dict[str, tuple[str, ...]] = {
@@ -53,7 +54,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 }
 UNSAFE_MODULES = ("pickle", "cloudpickle", "joblib", "dill", "shelve", "marshal")
 UNSAFE_CALLS = ("eval", "exec", "compile", "__import__")
-OURS = ("faultline", "spark", "feeder", "demo", "evaluation", "chaos", "incidents")
+OURS = ("faultline", "spark", "feeder", "demo", "evaluation", "chaos", "incidents", "finetuning")
 TOP_LEVEL = (*OURS, "benchmarks")
 JOB_LINES = 40
 
@@ -132,7 +133,7 @@ def test_imports_follow_the_arrows(package: str) -> None:
         for path in found
         for fault in faults_in(path.read_text(), module_name(path, REPOSITORY), is_package=path.name == "__init__.py")
     ]
-    assert (faults, len(found) > 3) == ([], True)
+    assert (faults, bool(found)) == ([], True)
 
 
 JOBS = sources("spark/jobs")
@@ -165,7 +166,8 @@ def test_nothing_in_the_repository_unpickles_or_needs_torch() -> None:
     for path in sources(*TOP_LEVEL):
         module = module_name(path, REPOSITORY)
         targets = [found.target for found in imports_of(ast.parse(path.read_text()), module, is_package=False)]
-        unsafe = [target for target in targets for name in (*UNSAFE_MODULES, "torch") if is_below(target, name)]
+        banned = UNSAFE_MODULES if is_below(module, "finetuning") else (*UNSAFE_MODULES, "torch")
+        unsafe = [target for target in targets for name in banned if is_below(target, name)]
         assert unsafe == [], module
 
 

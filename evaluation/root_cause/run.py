@@ -64,7 +64,7 @@ def evaluate_configured(config: RootCauseEvaluationConfig, environ: Environ) -> 
         catalog = Catalog({entity.ref: entity for entity in entities})
     run = read_run(config.run, config.recording, catalog) if config.run else None
     days = [trainticket.load(config.trainticket)] if config.trainticket else []
-    encoder, _ = ensure_encoder(Paths.from_env(environ).models / "encoder")
+    encoder = config.encoder or ensure_encoder(Paths.from_env(environ).models / "encoder")[0]
     return evaluate(run, days, config.out, embed=Embedder(encoder).embed)
 
 

@@ -213,11 +213,15 @@ def _incidents(environ: Environ, ports: Ports) -> Program:
 
 
 def _incidents_command(environ: Environ) -> Command:
-    """Give the process the shop's catalog, as the shop is configured, unless the user names another."""
     argv = [sys.executable, "-m", "incidents"]
+    return Command(argv, environment={"FAULTLINE_CATALOG": with_catalog(environ)["FAULTLINE_CATALOG"]})
+
+
+def with_catalog(environ: Environ) -> dict[str, str]:
+    """Return the settings with a catalog: the shop's, as the shop is configured, unless the user names another."""
     if "FAULTLINE_CATALOG" in environ:
-        return Command(argv)
+        return dict(environ)
     path = Paths.from_env(environ).run / "catalog-info.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_catalog(demo_entities(environ), path)
-    return Command(argv, environment={"FAULTLINE_CATALOG": str(path)})
+    return {**environ, "FAULTLINE_CATALOG": str(path)}

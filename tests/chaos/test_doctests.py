@@ -7,7 +7,7 @@ import importlib
 
 import pytest
 
-MODULES = ("aims", "comparison", "evidence", "misses", "plots", "quiet", "results", "statistics", "tables", "timings")
+MODULES = ("aims", "comparison", "evidence", "misses", "plots", "quiet", "results", "tables", "timings")
 
 
 @pytest.mark.parametrize("name", MODULES)

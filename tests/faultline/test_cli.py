@@ -17,6 +17,7 @@ VERBS = [
     "train",
     "models",
     "promote",
+    "finetune",
     "mlflow",
     "incidents",
     "feedback",

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -98,12 +99,15 @@ def session_members(session: int) -> list[str]:
     return members
 
 
+KINDS = ("LOGS", "DEAD_LETTER", "ANOMALIES", "CHANGES", "INCIDENTS", "FEEDBACK")
+
+
 class Pipeline:
     """Topics of one stream, what was sent to them, and the job between them."""
 
     def __init__(self, environ: Mapping[str, str], home: Path) -> None:
         name = uuid4().hex
-        topics = {f"FAULTLINE_TOPIC_{kind}": f"{kind}-{name}" for kind in ("LOGS", "DEAD_LETTER", "ANOMALIES")}
+        topics = {f"FAULTLINE_TOPIC_{kind}": f"{kind}-{name}" for kind in KINDS}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -111,7 +115,7 @@ class Pipeline:
         self.environ = {**environ, **topics, **checkpoint}
         self.config = StreamConfig.from_env(self.environ)
         self.log = home / f"stream-{name}.log"
-        names = (self.config.topics.logs, self.config.topics.dead_letter, self.config.topics.anomalies)
+        names = astuple(self.config.topics)
         declared = declared_topics(REPOSITORY / "kafka" / "topics.yaml")
         made = [
             NewTopic(own, topic.num_partitions, 1, config=topic.config)

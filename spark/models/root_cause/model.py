@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -27,6 +27,7 @@ class RootCauseModel:
     usual: Usual
     edges: tuple[Edge, ...]
     ranker: Ranker
+    encoder: str = ""  # that compares lines with the catalog, a folder of models/encoder; empty: that of the lines
 
     def save(self, folder: Path) -> None:
         """Write the part below a model's folder."""
@@ -36,6 +37,7 @@ class RootCauseModel:
             "features": FEATURES_VERSION,
             "flow": self.usual.flow.to_json(),
             "waits": self.usual.waits.to_json(),
+            "encoder": self.encoder,
             "edges": [[edge.source, edge.target, edge.requests] for edge in self.edges],
         }
         (part / FILE).write_text(json.dumps(state, sort_keys=True))
@@ -51,10 +53,14 @@ class RootCauseModel:
         try:
             edges = tuple(Edge(str(source), str(target), int(requests)) for source, target, requests in state["edges"])
             usual = Usual(FlowProfile.from_json(state["flow"]), NumberProfile.from_json(state["waits"]))
-            return cls(usual, edges, Ranker.load(path.parent))
+            return cls(usual, edges, Ranker.load(path.parent), str(state.get("encoder", "")))
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{path}: {error!r}, expected flow and edges; train again") from error
 
     def with_ranker(self, ranker: Ranker) -> Self:
         """Return the part with other weights: what verdicts change."""
-        return type(self)(self.usual, self.edges, ranker)
+        return replace(self, ranker=ranker)
+
+    def with_encoder(self, encoder: str) -> Self:
+        """Return the part with another encoder: what fine-tuning changes."""
+        return replace(self, encoder=encoder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +19,16 @@ from faultline.registry import Registry, Training
 from spark.models.features import FEATURES_VERSION
 from spark.models.release import fingerprint, publish_and_register, tags_of
 from spark.models.root_cause.addresses import proxied_edges
-from spark.models.root_cause.calls import learn_edges
+from spark.models.root_cause.calls import Part, learn_edges
 from spark.models.root_cause.counting import parts_of, steps_by_bucket, windows_of
+from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.model import FOLDER, RootCauseModel
+from spark.models.root_cause.numbers import NumberProfile
 from spark.models.root_cause.ranker import LabelledCandidates, Ranker
 from spark.models.root_cause.usual import Usual
 
 JOB: Final = "root_cause_train"
+logger = logging.getLogger(__name__)
 WINDOW_SECONDS: Final = 30  # of normal time, whose shares of steps make a range; some ten in the shortest learning time
 
 
@@ -40,8 +44,7 @@ class Requests:
 def release(seen: Requests, incidents: Sequence[LabelledCandidates], config: TrainConfig, registry: Registry) -> Path:
     """Extend the model in `config.base`, publish, register; return the new folder.
 
-    Raises TrainingDataError when there is no request to learn from, ArtifactError for a base that is not whole,
-    RegistryUnavailable; the old model keeps the alias then.
+    Raises ArtifactError for a base that is not whole, RegistryUnavailable; the old model keeps the alias then.
     """
 
     def build(folder: Path) -> Training:
@@ -62,7 +65,7 @@ def extend(base: Path, folder: Path, seen: Requests, incidents: Sequence[Labelle
     facts = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
     found = parts_of(seen.parts)
     model = RootCauseModel(
-        Usual.fit(windows_of(steps_by_bucket(seen.steps), WINDOW_SECONDS), found),
+        _usual(seen, found),
         tuple(_merged([*learn_edges(found), *proxied_edges(seen.addresses)])),
         Ranker.delivered().fit(incidents) if incidents else Ranker.delivered(),
     )
@@ -78,6 +81,16 @@ def extend(base: Path, folder: Path, seen: Requests, incidents: Sequence[Labelle
     facts["trained_at"] = datetime.now(UTC).isoformat()
     write_manifest(folder, **facts)
     return read_manifest(folder)
+
+
+def _usual(seen: Requests, parts: Sequence[Part]) -> Usual:
+    """Return what requests are like; of logs whose lines belong to no request, nothing, with a word in the log."""
+    windows = windows_of(steps_by_bucket(seen.steps), WINDOW_SECONDS)
+    if windows:
+        return Usual.fit(windows, parts)
+    advice = "lines with a trace or request id, or FAULTLINE_SESSION_PATTERN to find one, would tell more of causes"
+    logger.warning("no line belongs to a request; causes are ranked without", extra={"advice": advice})
+    return Usual(FlowProfile({}), NumberProfile({}))
 
 
 def _merged(edges: Sequence[Edge]) -> list[Edge]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,12 +10,13 @@ import pytest
 
 from faultline.artifact import read_manifest
 from faultline.catalog.graph import Edge
-from faultline.errors import TrainingDataError
 from spark.models.root_cause.addresses import ADDRESS_SCHEMA, LISTENS, PASSES_ON
 from spark.models.root_cause.counting import STEP_SCHEMA
+from spark.models.root_cause.flow import Step
 from spark.models.root_cause.model import RootCauseModel
 from spark.models.root_cause.ranker import Ranker
 from spark.models.root_cause.release import Requests, extend
+from spark.models.root_cause.requests import SeenRequests
 from spark.models.semantic import SemanticModel
 from tests.spark.models.root_cause.test_ranker import PAST
 
@@ -70,6 +72,12 @@ def test_model_can_be_extended_again(model_folder: Path, tmp_path: Path) -> None
     assert manifest["root_cause"]["incidents"] == len(PAST)
 
 
-def test_normal_time_without_requests_is_an_error(model_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingDataError, match="no step of a request to learn from"):
-        extend(model_folder, tmp_path, Requests(STEPS.slice(0, 0), PARTS, ADDRESSES), [])
+def test_logs_without_requests_teach_nothing_of_them_and_that_is_said(
+    model_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    extend(model_folder, tmp_path, Requests(STEPS.slice(0, 0), PARTS.slice(0, 0), ADDRESSES), [])
+    found = RootCauseModel.load(tmp_path)
+    assert found is not None
+    assert (found.usual.flow.ranges, found.usual.waits.ranges) == ({}, {})
+    assert found.usual.symptoms(SeenRequests(Counter({Step("orders", "a", "b"): 9}), {}), {}) == []
+    assert "no line belongs to a request" in caplog.text

@@ -1,0 +1,138 @@
+"""An encoder for which lines lie near what the catalog says of their service: what it learns from, what it is worth.
+
+Training needs torch and is done elsewhere (finetuning/contrast.py); the labels are who writes a line in normal time.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+
+from faultline.artifact import MANIFEST, point, read_manifest, write_manifest
+from faultline.catalog.entities import Entity
+from faultline.config import TrainConfig
+from faultline.errors import ArtifactError, TrainingDataError
+from faultline.registry import Registry, Training
+from spark.models.embedder import Embedder, ensure_encoder
+from spark.models.encoders import weights_folder
+from spark.models.release import publish_and_register, tags_of
+from spark.models.root_cause.flow import FlowProfile
+from spark.models.root_cause.meaning import Embed
+from spark.models.root_cause.model import FOLDER, RootCauseModel
+from spark.models.root_cause.naming import TemplateNames
+from spark.models.root_cause.relearning import CHALLENGER
+
+JOB: Final = "root_cause_finetune"
+HELD_OUT: Final = 4  # one line in so many is not learned from
+MIN_PAIRS: Final = 8
+MIN_SERVICES: Final = 2  # with lines and an entry in the catalog; one alone has nothing to be told from
+
+Train = Callable[[Path, Path, Path], None]  # base weights, pairs, folder to write weights to
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A line that a service writes in normal time, and what the catalog says of it."""
+
+    line: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The new encoder, and the mean reciprocal rank of a service's text for its held-out lines, with it and without."""
+
+    folder: Path
+    encoder: str
+    pairs: int
+    held_out: int
+    before: float
+    after: float
+
+    @property
+    def wins(self) -> bool:
+        """True when it is not worse on lines that it did not learn from."""
+        return self.after >= self.before
+
+
+def pairs_of(flow: FlowProfile, names: Mapping[str, str], catalog: Mapping[str, Entity]) -> list[Pair]:
+    """Return the known lines of each service in requests, by service and text; `names`: texts of template ids."""
+    found = []
+    for service, steps in sorted(flow.ranges.items()):
+        ids = {step for before, after in steps.items() for step in (before, *after)}
+        if service in catalog:
+            lines = sorted({names[step] for step in ids if step in names})
+            found += [Pair(line, catalog[service].text) for line in lines]
+    return found
+
+
+def split(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Return what is learned from and what is held out: the same lines every time."""
+    held_out = [pair for pair in pairs if crc32(pair.line.encode()) % HELD_OUT == 0]
+    return [pair for pair in pairs if pair not in held_out], held_out
+
+
+def agreement(embed: Embed, pairs: Sequence[Pair], texts: Sequence[str]) -> float:
+    """Return the mean reciprocal rank of each line's own text among all texts of the catalog, 0 to 1."""
+    if not pairs:
+        return 0.0
+    near = embed([pair.line for pair in pairs]) @ embed(list(texts)).T
+    own = np.array([texts.index(pair.about) for pair in pairs])
+    ranks = (near > near[np.arange(len(pairs)), own][:, None]).sum(axis=1) + 1
+    return float((1.0 / ranks).mean())
+
+
+def finetune(config: TrainConfig, catalog: Mapping[str, Entity], registry: Registry, train: Train) -> Tuned:
+    """Train, judge, and register the champion with the new encoder as challenger; champion when it is not worse.
+
+    Raises TrainingDataError when there is too little to learn from, ArtifactError for a champion without a root-cause
+    part, RegistryUnavailable, and what `train` raises.
+    """
+    champion = RootCauseModel.load(config.base)
+    if champion is None:
+        raise ArtifactError(f"{config.base} has no root-cause part; ./run train adds one")
+    pairs = pairs_of(champion.usual.flow, TemplateNames.load(config.base.resolve()).texts, catalog)
+    if len(pairs) < MIN_PAIRS or len({pair.about for pair in pairs}) < MIN_SERVICES:
+        text = (
+            f"{len(pairs)} lines of services in the catalog, expected {MIN_PAIRS} of {MIN_SERVICES} services at least"
+        )
+        raise TrainingDataError(f"{text}; name a catalog in FAULTLINE_CATALOG that knows the services of the logs")
+    learned, held_out = split(pairs)
+    texts = sorted({entity.text for entity in catalog.values()})
+    with TemporaryDirectory(prefix="faultline-finetuning-") as work:
+        (Path(work) / "pairs.json").write_text(json.dumps([asdict(pair) for pair in learned]))
+        home = config.models / "encoder"
+        train(weights_folder(config.encoder, home), Path(work) / "pairs.json", Path(work) / "weights")
+        encoder, name = ensure_encoder(home, str(Path(work) / "weights"))
+    before, _ = ensure_encoder(home, config.encoder)
+    scores = [agreement(Embedder(which).embed, held_out, texts) for which in (before, encoder)]
+    measured = {"pairs": float(len(learned)), "held_out": float(len(held_out)), "before": scores[0], "after": scores[1]}
+
+    def build(folder: Path) -> Training:
+        _extend(config.base, folder, champion.with_encoder(name))
+        parameters: dict[str, str | float] = {"base": config.base.resolve().name, "encoder": name}
+        return Training(JOB, parameters, measured, tags_of(folder, name))
+
+    folder = publish_and_register(build, registry, config.models, CHALLENGER)
+    found = Tuned(folder, name, len(learned), len(held_out), *scores)
+    version = registry.version_of(CHALLENGER)
+    if found.wins and version is not None:
+        registry.promote(version, config.alias)
+        point(config.models, config.alias, folder.name)
+    return found
+
+
+def _extend(base: Path, folder: Path, model: RootCauseModel) -> None:
+    facts = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
+    shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, FOLDER), dirs_exist_ok=True)
+    model.save(folder)
+    write_manifest(folder, **{**facts, "trained_at": datetime.now(UTC).isoformat()})
