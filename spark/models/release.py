@@ -21,6 +21,7 @@ from spark.models.calibration import POOLED
 
 logger = logging.getLogger(__name__)
 FINGERPRINT: Final = "data_fingerprint"
+CHALLENGER: Final = "challenger"
 
 Build = Callable[[Path], Training]
 
@@ -45,6 +46,16 @@ def publish_and_register(build: Build, registry: Registry, models: Path, alias: 
     registry.promote(version, alias)
     point(models, alias, folder.name)
     logger.info("model published", extra={"version": folder.name, "number": version.number, "alias": alias})
+    return folder
+
+
+def publish_challenger(build: Build, registry: Registry, models: Path, alias: str, *, wins: bool) -> Path:
+    """Do as `publish_and_register` with the alias `challenger`; when it wins, the model gets `alias` as well."""
+    folder = publish_and_register(build, registry, models, CHALLENGER)
+    version = registry.version_of(CHALLENGER)
+    if wins and version is not None:
+        registry.promote(version, alias)
+        point(models, alias, folder.name)
     return folder
 
 

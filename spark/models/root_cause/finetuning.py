@@ -6,10 +6,8 @@ Training needs torch and is done elsewhere (finetuning/contrast.py); the labels 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -17,19 +15,17 @@ from zlib import crc32
 
 import numpy as np
 
-from faultline.artifact import MANIFEST, point, read_manifest, write_manifest
 from faultline.catalog.entities import Entity
 from faultline.config import TrainConfig
 from faultline.errors import ArtifactError, TrainingDataError
 from faultline.registry import Registry, Training
 from spark.models.embedder import Embedder, ensure_encoder
 from spark.models.encoders import weights_folder
-from spark.models.release import publish_and_register, tags_of
+from spark.models.release import publish_challenger, tags_of
 from spark.models.root_cause.flow import FlowProfile
 from spark.models.root_cause.meaning import Embed
-from spark.models.root_cause.model import FOLDER, RootCauseModel
+from spark.models.root_cause.model import RootCauseModel
 from spark.models.root_cause.naming import TemplateNames
-from spark.models.root_cause.relearning import CHALLENGER
 
 JOB: Final = "root_cause_finetune"
 HELD_OUT: Final = 4  # one line in so many is not learned from
@@ -57,11 +53,7 @@ class Tuned:
     held_out: int
     before: float
     after: float
-
-    @property
-    def wins(self) -> bool:
-        """True when it is not worse on lines that it did not learn from."""
-        return self.after >= self.before
+    wins: bool  # it is not worse on lines that it did not learn from
 
 
 def pairs_of(flow: FlowProfile, names: Mapping[str, str], catalog: Mapping[str, Entity]) -> list[Pair]:
@@ -114,25 +106,13 @@ def finetune(config: TrainConfig, catalog: Mapping[str, Entity], registry: Regis
         train(weights_folder(config.encoder, home), Path(work) / "pairs.json", Path(work) / "weights")
         encoder, name = ensure_encoder(home, str(Path(work) / "weights"))
     before, _ = ensure_encoder(home, config.encoder)
-    scores = [agreement(Embedder(which).embed, held_out, texts) for which in (before, encoder)]
-    measured = {"pairs": float(len(learned)), "held_out": float(len(held_out)), "before": scores[0], "after": scores[1]}
+    old, new = (agreement(Embedder(which).embed, held_out, texts) for which in (before, encoder))
+    measured = {"pairs": float(len(learned)), "held_out": float(len(held_out)), "before": old, "after": new}
 
     def build(folder: Path) -> Training:
-        _extend(config.base, folder, champion.with_encoder(name))
+        champion.with_encoder(name).extend(config.base, folder)
         parameters: dict[str, str | float] = {"base": config.base.resolve().name, "encoder": name}
         return Training(JOB, parameters, measured, tags_of(folder, name))
 
-    folder = publish_and_register(build, registry, config.models, CHALLENGER)
-    found = Tuned(folder, name, len(learned), len(held_out), *scores)
-    version = registry.version_of(CHALLENGER)
-    if found.wins and version is not None:
-        registry.promote(version, config.alias)
-        point(config.models, config.alias, folder.name)
-    return found
-
-
-def _extend(base: Path, folder: Path, model: RootCauseModel) -> None:
-    facts = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
-    shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, FOLDER), dirs_exist_ok=True)
-    model.save(folder)
-    write_manifest(folder, **{**facts, "trained_at": datetime.now(UTC).isoformat()})
+    folder = publish_challenger(build, registry, config.models, config.alias, wins=new >= old)
+    return Tuned(folder, name, len(learned), len(held_out), old, new, new >= old)

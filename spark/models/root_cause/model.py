@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
+from faultline.artifact import MANIFEST, read_manifest, write_manifest
 from faultline.catalog.graph import Edge
 from faultline.errors import ArtifactError
 from spark.models.features import FEATURES_VERSION
@@ -42,6 +45,18 @@ class RootCauseModel:
         }
         (part / FILE).write_text(json.dumps(state, sort_keys=True))
         self.ranker.save(part)
+
+    def extend(self, base: Path, folder: Path, **facts: Any) -> dict[str, Any]:
+        """Write to `folder` the model in `base` with this part in place of its own; return the manifest.
+
+        `facts` are added to what the manifest says of the part. Raises ArtifactError for a base that is not whole.
+        """
+        known = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
+        shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, FOLDER), dirs_exist_ok=True)
+        self.save(folder)
+        known["root_cause"] = {**known.get("root_cause", {}), **facts}
+        write_manifest(folder, **{**known, "trained_at": datetime.now(UTC).isoformat()})
+        return read_manifest(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:

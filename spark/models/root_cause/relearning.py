@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from faultline.artifact import MANIFEST, point, read_manifest, write_manifest
 from faultline.config import TrainConfig
 from faultline.errors import ArtifactError, TrainingDataError
 from faultline.feedback import Feedback, Verdict, effective
 from faultline.registry import Registry, Training
-from spark.models.release import FINGERPRINT, publish_and_register
+from spark.models.release import FINGERPRINT, publish_challenger
 from spark.models.root_cause.challenge import MIN_INCIDENTS, Challenge, challenge
-from spark.models.root_cause.model import FOLDER, RootCauseModel
+from spark.models.root_cause.model import RootCauseModel
 from spark.models.root_cause.ranker import LabelledCandidates
 from spark.models.root_cause.situation import Candidates
 
 JOB: Final = "root_cause_learn"  # names the experiment
-CHALLENGER: Final = "challenger"
 
 
 @dataclass(frozen=True)
@@ -58,25 +54,11 @@ def relearn(verdicts: Sequence[Feedback], config: TrainConfig, registry: Registr
     found = challenge(incidents, champion.ranker)
 
     def build(folder: Path) -> Training:
-        _extend(config.base, folder, champion.with_ranker(found.ranker), len(incidents))
+        champion.with_ranker(found.ranker).extend(config.base, folder, incidents=len(incidents))
         metrics = {name: float(value) for name, value in asdict(found).items() if isinstance(value, int | float)}
         return Training(JOB, {"base": config.base.resolve().name}, metrics, {FINGERPRINT: _fingerprint(verdicts)})
 
-    folder = publish_and_register(build, registry, config.models, CHALLENGER)
-    version = registry.version_of(CHALLENGER)
-    if found.wins and version is not None:
-        registry.promote(version, config.alias)
-        point(config.models, config.alias, folder.name)
-    return Relearned(folder, found)
-
-
-def _extend(base: Path, folder: Path, model: RootCauseModel, incidents: int) -> None:
-    facts = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
-    shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, FOLDER), dirs_exist_ok=True)
-    model.save(folder)
-    facts["root_cause"] = {**facts["root_cause"], "incidents": incidents}
-    facts["trained_at"] = datetime.now(UTC).isoformat()
-    write_manifest(folder, **facts)
+    return Relearned(publish_challenger(build, registry, config.models, config.alias, wins=found.wins), found)
 
 
 def _fingerprint(verdicts: Sequence[Feedback]) -> str:

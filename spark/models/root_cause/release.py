@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
-from faultline.artifact import MANIFEST, read_manifest, write_manifest
 from faultline.catalog.graph import Edge
 from faultline.config import TrainConfig
 from faultline.registry import Registry, Training
@@ -22,7 +19,7 @@ from spark.models.root_cause.addresses import proxied_edges
 from spark.models.root_cause.calls import Part, learn_edges
 from spark.models.root_cause.counting import parts_of, steps_by_bucket, windows_of
 from spark.models.root_cause.flow import FlowProfile
-from spark.models.root_cause.model import FOLDER, RootCauseModel
+from spark.models.root_cause.model import RootCauseModel
 from spark.models.root_cause.numbers import NumberProfile
 from spark.models.root_cause.ranker import LabelledCandidates, Ranker
 from spark.models.root_cause.usual import Usual
@@ -62,25 +59,15 @@ def extend(base: Path, folder: Path, seen: Requests, incidents: Sequence[Labelle
     Normal time teaches what is usual; incidents whose cause is known teach the weights, which are those of the
     project's own incidents where there are none.
     """
-    facts = {name: value for name, value in read_manifest(base).items() if name not in ("version", "files")}
     found = parts_of(seen.parts)
     model = RootCauseModel(
         _usual(seen, found),
         tuple(_merged([*learn_edges(found), *proxied_edges(seen.addresses)])),
         Ranker.delivered().fit(incidents) if incidents else Ranker.delivered(),
     )
-    shutil.copytree(base, folder, ignore=shutil.ignore_patterns(MANIFEST, FOLDER), dirs_exist_ok=True)
-    model.save(folder)
     usual = [ends for steps_of in model.usual.flow.ranges.values() for ends in steps_of.values()]
-    facts["root_cause"] = {
-        "edges": len(model.edges),
-        "incidents": len(incidents),
-        "services": len(model.usual.flow.ranges),
-        "steps": sum(map(len, usual)),
-    }
-    facts["trained_at"] = datetime.now(UTC).isoformat()
-    write_manifest(folder, **facts)
-    return read_manifest(folder)
+    facts = {"edges": len(model.edges), "incidents": len(incidents), "services": len(model.usual.flow.ranges)}
+    return model.extend(base, folder, **facts, steps=sum(map(len, usual)))
 
 
 def _usual(seen: Requests, parts: Sequence[Part]) -> Usual:

@@ -21,12 +21,12 @@ from faultline.finetuning import ENVIRONMENT, trainer_command
 from faultline.registry import Registry
 from spark.models.encoders import DEFAULT_ENCODER, weights_folder
 from spark.models.minilm import WEIGHT_FILES, build_encoder
+from spark.models.release import CHALLENGER
 from spark.models.root_cause import finetuning as subject
 from spark.models.root_cause.finetuning import Pair, agreement, finetune, pairs_of, split
 from spark.models.root_cause.flow import FlowProfile, Step
 from spark.models.root_cause.model import RootCauseModel
 from spark.models.root_cause.naming import TemplateNames
-from spark.models.root_cause.relearning import CHALLENGER
 from spark.models.root_cause.usual import Usual
 from tests.faultline.catalog.test_entities import entity
 from tests.spark.models.root_cause.test_model import WAITS

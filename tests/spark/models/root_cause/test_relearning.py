@@ -11,9 +11,10 @@ from faultline.config import TrainConfig
 from faultline.errors import ArtifactError, TrainingDataError
 from faultline.feedback import Feedback, Verdict
 from faultline.registry import Registry
+from spark.models.release import CHALLENGER
 from spark.models.root_cause.model import RootCauseModel
 from spark.models.root_cause.ranker import LabelledCandidates, Ranker
-from spark.models.root_cause.relearning import CHALLENGER, labelled, relearn
+from spark.models.root_cause.relearning import labelled, relearn
 from spark.models.root_cause.release import extend
 from tests.faultline.test_feedback import verdict
 from tests.spark.models.root_cause.test_challenge import MISLED
