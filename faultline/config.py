@@ -142,7 +142,8 @@ def registry_uri(environ: Environ) -> str:
     return environ.get("FAULTLINE_MLFLOW", f"sqlite:///{Paths.from_env(environ).mlflow / 'mlflow.db'}")
 
 
-def _models(environ: Environ) -> Path:
+def models_folder(environ: Environ) -> Path:
+    """Return the folder of model versions: FAULTLINE_MODELS, or that below FAULTLINE_HOME."""
     return Path(environ.get("FAULTLINE_MODELS", str(Paths.from_env(environ).models)))
 
 
@@ -206,9 +207,9 @@ class StreamConfig:
         return cls(
             bootstrap=kafka_bootstrap(environ),
             topics=Topics.from_env(environ),
-            model=Path(environ.get("FAULTLINE_MODEL", str(_models(environ) / CHAMPION))),
+            model=Path(environ.get("FAULTLINE_MODEL", str(models_folder(environ) / CHAMPION))),
             follows_champion="FAULTLINE_MODEL" not in environ,
-            models=_models(environ),
+            models=models_folder(environ),
             champion_poll_seconds=read_float(environ, "FAULTLINE_CHAMPION_POLL_SECONDS", 5.0, 0.1),
             checkpoint=Path(environ.get("FAULTLINE_CHECKPOINT", str(paths.checkpoints / "inference"))),
             metrics_port=Ports.from_env(environ).stream,
@@ -260,7 +261,7 @@ class TrainConfig:
             facts=Path(environ.get("FAULTLINE_FACTS", str(paths.datasets / "structured"))),
             sessions=Path(environ.get("FAULTLINE_SESSIONS", str(paths.datasets / "sessions"))),
             session_pattern=read_session_pattern(environ, "FAULTLINE_SESSION_PATTERN"),
-            models=_models(environ),
+            models=models_folder(environ),
             encoder=environ.get("FAULTLINE_ENCODER", "all-MiniLM-L6-v2"),
             semantic_arm=read(
                 environ, "FAULTLINE_SEMANTIC_ARM", "minilm", one_of("minilm", "lexical"), "minilm or lexical"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from faultline.artifact import CHAMPION
-from faultline.config import Environ, Paths, Ports, Topics, kafka_bootstrap
+from faultline.config import Environ, Paths, Ports, Topics, kafka_bootstrap, models_folder
 from faultline.errors import ConfigError
 from faultline.settings import aware_time, read, read_session_pattern
 
@@ -46,7 +46,7 @@ class RecordingConfig:
         return cls(
             bootstrap=kafka_bootstrap(environ),
             topics=Topics.from_env(environ),
-            model=Path(environ.get("FAULTLINE_MODEL", str(paths.models / CHAMPION))),
+            model=Path(environ.get("FAULTLINE_MODEL", str(models_folder(environ) / CHAMPION))),
             session_pattern=read_session_pattern(environ, "FAULTLINE_SESSION_PATTERN"),
             since=since,
             until=until,
@@ -74,7 +74,7 @@ class IncidentConfig:
         return cls(
             bootstrap=kafka_bootstrap(environ),
             topics=Topics.from_env(environ),
-            model=Path(environ.get("FAULTLINE_MODEL", str(paths.models / CHAMPION))),
+            model=Path(environ.get("FAULTLINE_MODEL", str(models_folder(environ) / CHAMPION))),
             session_pattern=read_session_pattern(environ, "FAULTLINE_SESSION_PATTERN"),
             store=Path(environ.get("FAULTLINE_INCIDENTS", str(paths.home / "incidents" / "incidents.sqlite"))),
             catalogs=read_catalogs(environ),

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from faultline.anomalies import read_anomaly
-from faultline.catalog.entities import Entity
+import msgspec
+
+from faultline.anomalies import AnyAnomaly, read_anomaly
+from faultline.catalog.entities import Entity, own_name
 from faultline.catalog.graph import DependencyGraph
 from faultline.errors import DecodeError
 from faultline.feedback import FalseAlarms
@@ -95,7 +97,7 @@ class Tracker:
         for record in arrived:
             self._offsets[record.partition] = record.offset + 1
             try:
-                anomaly = read_anomaly(record.value)
+                anomaly = self._named(read_anomaly(record.value))
             except DecodeError:
                 self.unreadable += 1
                 continue
@@ -114,6 +116,10 @@ class Tracker:
             if group.state is not IncidentState.OPEN:
                 self._looked.pop(group.incident_id, None)
         return incidents
+
+    def _named(self, anomaly: AnyAnomaly) -> AnyAnomaly:
+        """Return an anomaly by the catalog's name of its service: that is what dependencies go by."""
+        return msgspec.structs.replace(anomaly, service_name=own_name(self.knowledge.catalog, anomaly.service_name))
 
     def _symptoms(self, group: Group) -> list[Symptom]:
         looked = self._looked.get(group.incident_id)
@@ -143,6 +149,7 @@ class Tracker:
         looked = self._looked.get(group.incident_id)
         if looked is None or (group.state is IncidentState.OPEN and now - looked.at >= LOOK_EVERY):
             seen = self._surroundings.requests(group.opened_at - LOOK_BEFORE, group.last_at)
-            looked = _Looked(now, self.knowledge.usual.symptoms(seen, self.knowledge.names))
+            found = self.knowledge.usual.symptoms(seen, self.knowledge.names)
+            looked = _Looked(now, [symptom.of(self.knowledge.catalog) for symptom in found])
             self._looked[group.incident_id] = looked
         return looked

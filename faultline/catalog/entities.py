@@ -67,6 +67,11 @@ class Entity:
         return ". ".join(part.strip().rstrip(".") for part in parts if part.strip())
 
 
+def own_name(catalog: Mapping[str, Entity], name: str) -> str:
+    """Return the catalog's own name of what logs call `name`; `catalog` by name in the logs, unknown names stay."""
+    return catalog[name].name if name in catalog else name
+
+
 @dataclass(frozen=True)
 class Problem:
     """Something in a catalog that was left out, where, and what to do."""

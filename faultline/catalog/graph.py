@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from faultline.catalog.entities import Catalog
+from faultline.catalog.entities import Catalog, own_name
 
 MAX_HOPS: Final = 4  # an error that comes through more services than that is rare, and the walk stays short
 
@@ -45,10 +45,12 @@ class DependencyGraph:
 
     @classmethod
     def of(cls, catalog: Catalog, learned: Iterable[Edge] = ()) -> Self:
-        """Return the graph of a catalog, by each entity's own name, and of what was learned beside it."""
+        """Return the graph of a catalog, by each entity's own name, and of what was learned, by names in the logs."""
+        names = catalog.by_log_name()
         own = {ref: entity.name for ref, entity in catalog.entities.items()}
         declared = [Edge(entity.name, own[ref]) for entity in catalog.entities.values() for ref in entity.depends_on]
-        return cls([*declared, *learned])
+        seen = [Edge(own_name(names, e.source), own_name(names, e.target), e.requests) for e in learned]
+        return cls([*declared, *seen])
 
     def dependencies(self, name: str) -> dict[str, int]:
         """Return what a service depends on, directly or not, with the number of hops, at most MAX_HOPS."""

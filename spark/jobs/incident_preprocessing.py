@@ -1,4 +1,4 @@
-"""Keep what topics `anomalies` and `logs` tell of a stretch of time: the input of root_cause_train and evaluate_root.
+"""Keep what topics `anomalies` and `logs` tell of a stretch of time: the input of evaluate_root.
 
 FAULTLINE_RECORD_SINCE=2026-01-31T12:00:00Z ./run spark incident_preprocessing.py
 """

@@ -12,8 +12,10 @@ from pyspark.sql import SparkSession
 from faultline.config import TrainConfig
 from faultline.entry import run
 from faultline.registry import Registry
+from faultline.verdicts import read_verdicts
 from spark import streams
 from spark.models.root_cause import release
+from spark.models.root_cause.relearning import taught
 from spark.requests import count_addresses, count_steps, read_requests, sample_parts
 
 
@@ -23,7 +25,8 @@ def main(environ: Mapping[str, str]) -> None:
     raw = streams.read_logs_now(spark, config)
     requests = read_requests(raw, config.base.resolve(), config.session_pattern)
     tables = (count_steps(requests), sample_parts(requests), count_addresses(raw))
-    release.release(release.Requests(*(table.toArrow() for table in tables)), [], config, registry)
+    past = taught(read_verdicts(config.bootstrap, config.topics.feedback))
+    release.release(release.Requests(*(table.toArrow() for table in tables)), past, config, registry)
 
 
 if __name__ == "__main__":

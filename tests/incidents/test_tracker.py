@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace as replace_fields
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from spark.models.root_cause.numbers import Series
 from spark.models.root_cause.ranker import Ranker
 from spark.models.root_cause.requests import SeenRequests
 from spark.models.root_cause.situation import Change
+from tests.faultline.catalog.test_entities import entity
 from tests.faultline.test_feedback import verdict
 from tests.spark.models.root_cause.pieces import at
 from tests.spark.models.root_cause.test_flow import window
@@ -120,6 +122,16 @@ def test_changes_are_candidates(tmp_path: Path, around: Around) -> None:
     around.told = [Change("c1", at(-10), "orders runs 2.0, before 1.0", ("orders",))]
     (opened,) = tracker(tmp_path, around).step(records(service("orders", 0)), at(3))
     assert "c1" in [cause.name for cause in opened.causes]
+
+
+def test_service_is_taken_by_the_catalogs_name_for_it(tmp_path: Path, around: Around) -> None:
+    alias = entity("orders", log_names=("orders", "orders-v2"))
+    found = tracker(tmp_path, around)
+    found.knowledge = replace_fields(found.knowledge, catalog={name: alias for name in alias.log_names})
+    around.waits = {wait_series("orders-v2", "payments"): [7.0]}
+    (opened,) = found.step(records(service("orders-v2", 0), service("storefront", 1)), at(3))
+    assert opened.services == ["orders", "storefront"]  # one incident: the graph knows orders
+    assert "orders-v2" not in [cause.name for cause in opened.causes]
 
 
 def test_lone_line_is_kept_and_tells_nothing(tmp_path: Path, around: Around) -> None:

@@ -41,7 +41,7 @@ def challenge(incidents: Sequence[LabelledCandidates], champion: Ranker) -> Chal
     judged: list[tuple[Ranker, LabelledCandidates]] = []
     for cause in causes:
         others = [incident for incident in incidents if min(incident.causes) != cause]
-        learned = Ranker.delivered().fit(others) if _usable(others) else Ranker.delivered()
+        learned = Ranker.delivered().fit(others) if usable(others) else Ranker.delivered()
         judged += [(learned, incident) for incident in incidents if min(incident.causes) == cause]
     return Challenge(
         Ranker.delivered().fit(incidents),
@@ -53,7 +53,8 @@ def challenge(incidents: Sequence[LabelledCandidates], champion: Ranker) -> Chal
     )
 
 
-def _usable(incidents: Sequence[LabelledCandidates]) -> bool:
+def usable(incidents: Sequence[LabelledCandidates]) -> bool:
+    """Return whether any incident has its cause among its candidates."""
     return any(not incident.causes.isdisjoint(incident.candidates.names) for incident in incidents)
 
 

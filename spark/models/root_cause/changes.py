@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from faultline.catalog.entities import Entity
+from faultline.catalog.entities import Entity, own_name
 from faultline.changes import ChangeEvent, ChangeKind
 from spark.models.root_cause.situation import Change
 
@@ -75,7 +75,7 @@ def _rollout_of(
 def _change(rollout: _Rollout, catalog: Mapping[str, Entity]) -> Change:
     """Return the change: it took effect when a service first spoke of it, else when it was last told of."""
     first, own = rollout.events[0], rollout.own_words
-    services = sorted({event.service_name for event in own} or _named(rollout, catalog))
+    services = sorted({own_name(catalog, event.service_name) for event in own} or _named(rollout, catalog))
     at: datetime = own[0].at if own else rollout.events[-1].at
     versions = [event.text for event in own if event.kind is ChangeKind.VERSION and event is not first]
     return Change(first.event_id, at, "; ".join([first.text, *versions]), tuple(services))

@@ -97,7 +97,7 @@ def finetune(config: TrainConfig, catalog: Mapping[str, Entity], registry: Regis
         text = (
             f"{len(pairs)} lines of services in the catalog, expected {MIN_PAIRS} of {MIN_SERVICES} services at least"
         )
-        raise TrainingDataError(f"{text}; name a catalog in FAULTLINE_CATALOG that knows the services of the logs")
+        raise TrainingDataError(f"{text}; FAULTLINE_CATALOG has to know the services, and lines need a request id")
     learned, held_out = split(pairs)
     texts = sorted({entity.text for entity in catalog.values()})
     with TemporaryDirectory(prefix="faultline-finetuning-") as work:

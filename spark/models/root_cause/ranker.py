@@ -22,7 +22,7 @@ FILE: Final = "root_cause.json"
 FORMAT: Final = 1
 # What is believed before any incident has been seen: each kind of symptom speaks for its service, alike, and what
 # relates services to each other says less. Incidents draw the weights away from it; a kind that none of them had keeps
-# its own. Round numbers; how little the order depends on them is in docs/root-cause.md.
+# its own. Round numbers.
 PRIOR_OWN: Final = 4.0
 PRIOR_RELATION: Final = 1.0
 PENALTY: Final = 0.2  # of a squared distance from the prior: as much as some tens of incidents can outweigh

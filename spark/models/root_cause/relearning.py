@@ -13,9 +13,9 @@ from faultline.errors import ArtifactError, TrainingDataError
 from faultline.feedback import Feedback, Verdict, effective
 from faultline.registry import Registry, Training
 from spark.models.release import FINGERPRINT, publish_challenger
-from spark.models.root_cause.challenge import MIN_INCIDENTS, Challenge, challenge
+from spark.models.root_cause.challenge import MIN_INCIDENTS, Challenge, challenge, usable
 from spark.models.root_cause.model import RootCauseModel
-from spark.models.root_cause.ranker import LabelledCandidates
+from spark.models.root_cause.ranker import LabelledCandidates, Ranker
 from spark.models.root_cause.situation import Candidates
 
 JOB: Final = "root_cause_learn"  # names the experiment
@@ -37,6 +37,17 @@ def labelled(verdicts: Sequence[Feedback]) -> list[LabelledCandidates]:
         for verdict in told
         if verdict.verdict is Verdict.TRUE and verdict.cause and verdict.candidates.names
     ]
+
+
+def taught(verdicts: Sequence[Feedback]) -> list[LabelledCandidates]:
+    """Return the incidents that a training from scratch may learn weights from: none where they would make them worse.
+
+    Judged as `challenge` does, against the weights that were delivered.
+    """
+    incidents = labelled(verdicts)
+    if len(incidents) < MIN_INCIDENTS or not usable(incidents):
+        return []
+    return incidents if challenge(incidents, Ranker.delivered()).wins else []
 
 
 def relearn(verdicts: Sequence[Feedback], config: TrainConfig, registry: Registry) -> Relearned:

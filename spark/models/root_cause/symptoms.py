@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from faultline.anomalies import Anomaly, AnyAnomaly, Deviation, EvidenceLine, ServiceAnomaly, SessionAnomaly
+from faultline.catalog.entities import Entity, own_name
 from spark.models.explanation import describe_deviation
 from spark.models.root_cause.flow import END, FlowDeviation
 from spark.models.root_cause.numbers import NumberDeviation
@@ -42,6 +43,11 @@ class Symptom(msgspec.Struct, frozen=True, kw_only=True):
     caller: str = ""  # of a call that is slow: both ends may be why
     pattern: str = ""  # what a verdict can make normal: a template, a feature, a step
     line: EvidenceLine | None = None
+
+    def of(self, catalog: Mapping[str, Entity]) -> Symptom:
+        """Return the symptom by the catalog's names of services; `catalog` by name in the logs."""
+        caller = own_name(catalog, self.caller) if self.caller else ""
+        return msgspec.structs.replace(self, service_name=own_name(catalog, self.service_name), caller=caller)
 
 
 _TIME: Final = ("latency", "duration", "wait", "seconds", "time", "p50:", "p95:", "_ms")

@@ -51,3 +51,9 @@ def test_graph_knows_who_has_an_edge() -> None:
     assert CHAIN.knows("storefront")
     assert CHAIN.knows("inventory")
     assert not CHAIN.knows("never seen")
+
+
+def test_learned_edges_go_by_the_catalogs_names() -> None:
+    a = entity("A", log_names=("A", "a-v2"))
+    graph = DependencyGraph.of(Catalog({a.ref: a}), [Edge("nginx", "a-v2", 5), Edge("a-v2", "unknown", 5)])
+    assert set(graph.edges) == {("nginx", "A"), ("A", "unknown")}

@@ -32,6 +32,12 @@ def test_version_is_of_its_service() -> None:
     assert services(version_change("orders", at(0), "1", "2")) == {"orders runs version 2, before 1": ("orders",)}
 
 
+def test_version_of_an_alias_is_of_the_service() -> None:
+    alias = entity("orders", log_names=("orders", "orders-v2"))
+    (change,) = as_candidates([version_change("orders-v2", at(0), "1", "2")], {n: alias for n in alias.log_names})
+    assert change.services == ("orders",)
+
+
 def test_commit_and_pipeline_of_a_revision_are_one_change_of_the_services_it_brought_out() -> None:
     (change,) = as_candidates(
         [

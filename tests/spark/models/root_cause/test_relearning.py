@@ -12,9 +12,10 @@ from faultline.errors import ArtifactError, TrainingDataError
 from faultline.feedback import Feedback, Verdict
 from faultline.registry import Registry
 from spark.models.release import CHALLENGER
+from spark.models.root_cause.challenge import MIN_INCIDENTS
 from spark.models.root_cause.model import RootCauseModel
 from spark.models.root_cause.ranker import LabelledCandidates, Ranker
-from spark.models.root_cause.relearning import labelled, relearn
+from spark.models.root_cause.relearning import labelled, relearn, taught
 from spark.models.root_cause.release import extend
 from tests.faultline.test_feedback import verdict
 from tests.spark.models.root_cause.test_challenge import MISLED
@@ -57,6 +58,14 @@ def weights(config: TrainConfig) -> dict[str, float]:
     found = RootCauseModel.load(config.base)
     assert found is not None
     return found.ranker.weights
+
+
+def test_training_from_scratch_learns_from_verdicts_unless_that_makes_it_worse() -> None:
+    assert len(taught(TOLD)) == len(PAST)
+    assert taught(TOLD[: MIN_INCIDENTS - 1]) == []
+    assert taught([told(number, case, "nobody") for number, case in enumerate(PAST)]) == []
+    at_odds = [told(number, PAST[0], PAST[0].candidates.names[number % 2]) for number in range(MIN_INCIDENTS + 1)]
+    assert taught(at_odds) == []
 
 
 @pytest.mark.slow
