@@ -57,6 +57,7 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
 _DECODER = msgspec.json.Decoder(ChangeEvent)
 # Named so by every client library: prometheus.io/docs/instrumenting/writing_clientlibs, "Process metrics".
 _PROCESS_START: Final = "process_start_time_seconds"
+CLOCK_SKEW_SECONDS: Final = 86_400.0  # between the clock of a service and ours
 _KEPT: Final = (
     "vcs.repository.name",
     "vcs.ref.head.revision",
@@ -90,7 +91,9 @@ def told_start(event: Event) -> float:
     """Return when the process began that a service's metrics come from, Unix time; 0.0 when the record tells none."""
     if event.source_type is not SourceType.APP_CONTAINER_METRICS:
         return 0.0
-    return event.measures.get(_PROCESS_START, 0.0)
+    began = event.measures.get(_PROCESS_START, 0.0)
+    latest = event.observed_timestamp.timestamp() + CLOCK_SKEW_SECONDS
+    return began if 0.0 < began <= latest else 0.0  # a page may say anything, such as milliseconds
 
 
 def version_change(service: str, at: Timestamp, before: str, after: str) -> ChangeEvent:

@@ -41,7 +41,7 @@ def incidents(incident_id: str | None, only_open: bool, limit: int) -> None:
 def feedback(incident_id: str, verdict: str, cause: str, note: str, who: str) -> None:
     """Tell whether an incident was true or false.
 
-    The patterns of a false alarm are normal for their services from then on; ./run learned lists and undoes that.
+    What has only patterns of one false alarm is normal from then on; ./run learned lists and undoes that.
     """
     body = {"verdict": verdict, "cause": cause, "note": note, "who": who or getpass.getuser()}
     given = _ask("POST", f"/v1/incidents/{incident_id}/feedback", json=body)

@@ -166,7 +166,7 @@ class IncidentMetrics:
             "faultline_incident_unreadable_records", "Records of topic anomalies that are none.", registry=registry
         )
         self.called_normal = Gauge(
-            "faultline_incident_anomalies_called_normal", "Anomalies that verdicts left nothing of.", registry=registry
+            "faultline_incident_anomalies_called_normal", "Anomalies that verdicts call normal.", registry=registry
         )
 
 

@@ -10,6 +10,7 @@ from faultline.records import Event, Severity
 from feeder.origin import Origin, make_event
 
 MAX_MEASURES: Final = 200  # bounds a record; further series are counted in an attribute
+ALWAYS: Final = frozenset({"process_start_time_seconds"})  # tells of restarts, however long the page
 MAX_NAME: Final = 500  # characters of a series with its labels
 MAX_KEPT: Final = 1000  # bytes of a page that cannot be read
 
@@ -22,7 +23,8 @@ def parse(origin: Origin, status: int, page: bytes, seconds: float) -> Event:
         series = _series(page.decode("utf-8", "replace"))
     except (ValueError, IndexError) as error:  # the client's parser runs past the end of a line that was cut
         return _unusable(origin, status, page, seconds, f"not in Prometheus's text format: {error}")
-    names = sorted(name for name in series if len(name) <= MAX_NAME)[:MAX_MEASURES]
+    usable = sorted((name for name in series if len(name) <= MAX_NAME), key=lambda name: (name not in ALWAYS, name))
+    names = usable[:MAX_MEASURES]
     return make_event(
         origin,
         page[:MAX_KEPT],

@@ -71,7 +71,14 @@ def _catalog(config: IncidentConfig) -> Catalog:
 def _encoder(folder: Path) -> Path:
     """Return the encoder that compares lines with the catalog: the fine-tuned one, if there is one."""
     of_lines, part = SemanticModel.load(folder).encoder, RootCauseModel.load(folder)
-    return of_lines.parent / part.encoder if part is not None and part.encoder else of_lines
+    if part is None or not part.encoder:
+        return of_lines
+    tuned = of_lines.parent / part.encoder
+    if not (tuned / "model.onnx").is_file():
+        advice = "lines are compared with the catalog by the published encoder; ./run finetune makes another"
+        logger.warning("the fine-tuned encoder is not here", extra={"expected": str(tuned), "advice": advice})
+        return of_lines
+    return tuned
 
 
 def _knowledge(folder: Path, catalog: Catalog, names: TemplateNames) -> Knowledge:

@@ -18,7 +18,7 @@ from spark.models.root_cause.requests import NOTHING, SeenRequests, see_requests
 from spark.models.root_cause.situation import Change
 
 MAX_LINES: Final = 50_000  # read for one look: some seconds of a busy estate, a second to decode
-KEPT_CHANGES: Final = 1000
+KEPT_CHANGES: Final = 20_000  # some 10 MB; half an hour of a large estate
 LOOK_BACK: Final = timedelta(minutes=30)  # for changes
 LATE: Final = timedelta(seconds=2)  # that a line reaches the broker after its time
 
@@ -63,8 +63,10 @@ class RecentChanges:
         change = ChangeEvent.from_bytes(value)
         if change.event_id in self._ids:
             return
+        if len(self._kept) == self._kept.maxlen:
+            self._ids.discard(self._kept[0].event_id)
         self._kept.append(change)
-        self._ids = {kept.event_id for kept in self._kept}
+        self._ids.add(change.event_id)
 
     def changes(self, begin: datetime, end: datetime) -> Sequence[Change]:
         """Return the changes from LOOK_BACK before `begin` to `end`, as candidates."""

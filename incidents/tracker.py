@@ -148,7 +148,8 @@ class Tracker:
     def _look(self, group: Group, now: datetime) -> _Looked:
         looked = self._looked.get(group.incident_id)
         if looked is None or (group.state is IncidentState.OPEN and now - looked.at >= LOOK_EVERY):
-            seen = self._surroundings.requests(group.opened_at - LOOK_BEFORE, group.last_at)
+            until = now if group.state is IncidentState.OPEN else group.last_at
+            seen = self._surroundings.requests(group.opened_at - LOOK_BEFORE, until)
             found = self.knowledge.usual.symptoms(seen, self.knowledge.names)
             looked = _Looked(now, [symptom.of(self.knowledge.catalog) for symptom in found])
             self._looked[group.incident_id] = looked

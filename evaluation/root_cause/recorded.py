@@ -18,6 +18,7 @@ import msgspec
 from evaluation.root_cause.incidents import IncidentSet, LabelledIncident
 from faultline.catalog.entities import Catalog
 from faultline.catalog.graph import DependencyGraph
+from faultline.changes import ChangeKind
 from faultline.errors import ConfigError
 from spark.models.root_cause.calls import Part, waits
 from spark.models.root_cause.changes import as_candidates
@@ -175,8 +176,13 @@ def _entities(target: str, catalog: Catalog) -> Iterator[str]:
 
 
 def _changes_of(situation: Situation, injection: _Injection) -> Iterator[str]:
-    """Yield the changes that the injection itself made to its target: naming one of them is right, too."""
+    """Yield the changes that the injection itself made to its target: naming one of them is right, too.
+
+    A restart alone is what a fault does to a service, not what did it.
+    """
     for change in situation.changes:
+        if change.kinds <= {ChangeKind.RESTART}:
+            continue
         if injection.start <= change.at <= injection.end and injection.target in change.services:
             yield change.event_id
 

@@ -221,7 +221,7 @@ def _incident(fault: _Fault, background: _Background) -> LabelledIncident:
 def _flow(fault: _Fault, background: _Background) -> Iterator[Symptom]:
     others = [counts for number, counts in background.counts.items() if number != fault.number]
     found = FlowProfile.fit(others).deviations(background.counts.get(fault.number, Counter()))
-    yield from (flow_symptom(deviation, None, {}) for deviation in found.values())
+    yield from (flow_symptom(deviation, {}) for deviation in found.values())
 
 
 def _durations(fault: _Fault, background: _Background) -> Iterator[Symptom]:
@@ -231,7 +231,7 @@ def _durations(fault: _Fault, background: _Background) -> Iterator[Symptom]:
             for series, value in middles.items():
                 samples[series].append(value)
     own = {series: [value] for series, value in background.durations.get(fault.number, {}).items()}
-    yield from (number_symptom(found, None) for found in NumberProfile.fit(samples, SPREAD).deviations(own))
+    yield from (number_symptom(found) for found in NumberProfile.fit(samples, SPREAD).deviations(own))
 
 
 def _metrics(fault: _Fault, background: _Background) -> Iterator[Symptom]:
@@ -241,4 +241,4 @@ def _metrics(fault: _Fault, background: _Background) -> Iterator[Symptom]:
         inside = [fault.start <= moment < fault.end + SCRAPE for moment, _ in samples]
         own[series] = [value for (_, value), within in zip(samples, inside, strict=True) if within]
         usual[series] = [value for (_, value), within in zip(samples, inside, strict=True) if not within]
-    yield from (number_symptom(found, None) for found in NumberProfile.fit(usual, SAMPLE_SPREAD).deviations(own))
+    yield from (number_symptom(found) for found in NumberProfile.fit(usual, SAMPLE_SPREAD).deviations(own))

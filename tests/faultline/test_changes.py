@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from faultline.changes import TEXT_CHARS, ChangeEvent, ChangeKind, change_of, version_change
+from faultline.changes import TEXT_CHARS, ChangeEvent, ChangeKind, change_of, told_start, version_change
 from faultline.errors import DecodeError
 from faultline.records import Event, Severity, SourceType
 
@@ -68,3 +68,15 @@ def test_change_survives_the_wire() -> None:
 def test_other_bytes_are_refused(value: bytes) -> None:
     with pytest.raises(DecodeError):
         ChangeEvent.from_bytes(value)
+
+
+@pytest.mark.parametrize("began", [float("nan"), -1.0, 0.0, 1e300, 1000.0 * NOON.timestamp()])
+def test_start_that_cannot_be_is_none(began: float) -> None:
+    page = event(SourceType.APP_CONTAINER_METRICS, measures={"process_start_time_seconds": began})
+    assert told_start(page) == 0.0
+
+
+def test_start_is_told_by_metrics_pages_only() -> None:
+    measures = {"process_start_time_seconds": NOON.timestamp() - 60}
+    assert told_start(event(SourceType.APP_CONTAINER_METRICS, measures=measures)) == NOON.timestamp() - 60
+    assert told_start(event(SourceType.APP_CONTAINER_LOG, measures=measures)) == 0.0

@@ -86,3 +86,8 @@ def test_record_is_bounded_whatever_the_page(read):
         value = read(page).to_bytes()
         assert len(value) < MAX_RECORD_BYTES
         Event.from_bytes(value)
+
+
+def test_start_of_the_process_is_kept_however_long_the_page(read):
+    page = "".join(f"a_{number} 1\n" for number in range(250)) + "process_start_time_seconds 5\n"
+    assert read(page.encode()).measures["process_start_time_seconds"] == 5.0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import structs
 
 from faultline.catalog.entities import Entity, own_name
 from faultline.changes import ChangeEvent, ChangeKind
@@ -22,23 +24,27 @@ _OWN_WORD: Final = frozenset({ChangeKind.VERSION, ChangeKind.RESTART})
 
 @dataclass
 class _Rollout:
-    """The events of one change, in order of time."""
+    """The events of one change: what somebody told of it, and what services said of themselves meanwhile."""
 
-    events: list[ChangeEvent]
-
-    @property
-    def own_words(self) -> list[ChangeEvent]:
-        """What services said of themselves."""
-        return [event for event in self.events if event.kind in _OWN_WORD]
+    told: list[ChangeEvent]
+    named: set[str]  # services that its text names
+    own_words: list[ChangeEvent] = field(default_factory=list)
 
     def brings_out(self, event: ChangeEvent) -> bool:
-        """Return whether what a service says of itself may be the work of this change."""
-        told = [known for known in self.events if known.kind not in _OWN_WORD]
-        if not told:
-            return self.events[0].service_name == event.service_name and event.at - self.events[-1].at <= LATE
-        ended = [known.at for known in told if known.attributes.get(RESULT)]
-        until = max(ended) + LATE if ended else told[0].at + ROLLOUT
-        return told[0].kind is not ChangeKind.CLOUD and told[0].at <= event.at <= until
+        """Return whether what a service says of itself may be the work of this change.
+
+        A pipeline may bring out anything until it has ended; a commit alone is of those it names, if any.
+        """
+        if not self.told:
+            first, last = self.own_words[0], self.own_words[-1]
+            return first.service_name == event.service_name and event.at - last.at <= LATE
+        kinds = {known.kind for known in self.told}
+        if ChangeKind.CLOUD in kinds or event.at < self.told[0].at:
+            return False
+        ended = [known.at for known in self.told if known.attributes.get(RESULT)]
+        until = max(ended) + LATE if ended else self.told[-1].at + ROLLOUT
+        is_meant = ChangeKind.PIPELINE in kinds or not self.named or event.service_name in self.named
+        return is_meant and event.at <= until
 
 
 def as_candidates(events: Iterable[ChangeEvent], catalog: Mapping[str, Entity]) -> Sequence[Change]:
@@ -48,39 +54,38 @@ def as_candidates(events: Iterable[ChangeEvent], catalog: Mapping[str, Entity]) 
     themselves meanwhile, a new version or a new process: these are the services it touched, and when. A change that
     no service speaks of is of those that its text names, if any.
     """
-    rollouts: list[_Rollout] = []
-    by_revision: dict[str, _Rollout] = {}
-    # Of one moment, the cause comes first.
-    for event in sorted(events, key=lambda event: (event.at, event.kind in _OWN_WORD, event.event_id)):
-        found = _rollout_of(event, rollouts, by_revision)
+    words = {name.lower(): entity.name for name, entity in catalog.items()}
+    ordered = sorted(events, key=lambda event: (event.at, event.event_id))
+    rollouts = _told([event for event in ordered if event.kind not in _OWN_WORD], words)
+    for event in (event for event in ordered if event.kind in _OWN_WORD):
+        said = structs.replace(event, service_name=own_name(catalog, event.service_name))
+        # Of those that fit the one that began last; changes without a service of theirs come before a bare restart.
+        fitting = [rollout for rollout in rollouts if rollout.brings_out(said)]
+        found = max(fitting, key=lambda rollout: [*rollout.told, *rollout.own_words][0].at, default=None)
         if found is None:
-            found = _Rollout([])
+            found = _Rollout([], set())
             rollouts.append(found)
-        found.events.append(event)
-        if revision := event.attributes.get(REVISION):
-            by_revision[revision] = found
-    changes = (_change(rollout, catalog) for rollout in rollouts)
-    return sorted(changes, key=lambda change: (change.at, change.event_id))
+        found.own_words.append(said)
+    return sorted(map(_change, rollouts), key=lambda change: (change.at, change.event_id))
 
 
-def _rollout_of(
-    event: ChangeEvent, rollouts: Sequence[_Rollout], by_revision: Mapping[str, _Rollout]
-) -> _Rollout | None:
-    """Return the change that an event is of, the latest that fits."""
-    if event.kind in _OWN_WORD:
-        return next((rollout for rollout in reversed(rollouts) if rollout.brings_out(event)), None)
-    return by_revision.get(event.attributes.get(REVISION, ""))
+def _told(events: Sequence[ChangeEvent], words: Mapping[str, str]) -> list[_Rollout]:
+    """Return the changes that somebody told of: events of one revision together, in order of time."""
+    found: dict[str, _Rollout] = {}
+    for event in events:
+        rollout = found.setdefault(event.attributes.get(REVISION) or event.event_id, _Rollout([], set()))
+        rollout.told.append(event)
+        rollout.named |= {words[word.lower()] for word in _WORD.findall(event.text) if word.lower() in words}
+    return list(found.values())
 
 
-def _change(rollout: _Rollout, catalog: Mapping[str, Entity]) -> Change:
+def _change(rollout: _Rollout) -> Change:
     """Return the change: it took effect when a service first spoke of it, else when it was last told of."""
-    first, own = rollout.events[0], rollout.own_words
-    services = sorted({own_name(catalog, event.service_name) for event in own} or _named(rollout, catalog))
-    at: datetime = own[0].at if own else rollout.events[-1].at
-    versions = [event.text for event in own if event.kind is ChangeKind.VERSION and event is not first]
-    return Change(first.event_id, at, "; ".join([first.text, *versions]), tuple(services))
-
-
-def _named(rollout: _Rollout, catalog: Mapping[str, Entity]) -> set[str]:
-    words = {word.lower() for event in rollout.events for word in _WORD.findall(event.text)}
-    return {entity.name for name, entity in catalog.items() if name.lower() in words}
+    events = [*rollout.told, *rollout.own_words]
+    services = {event.service_name for event in rollout.own_words} or rollout.named
+    at: datetime = rollout.own_words[0].at if rollout.own_words else events[-1].at
+    versions = [
+        event.text for event in rollout.own_words if event.kind is ChangeKind.VERSION and event is not events[0]
+    ]
+    kinds = frozenset(event.kind for event in events)
+    return Change(events[0].event_id, at, "; ".join([events[0].text, *versions]), tuple(sorted(services)), kinds)

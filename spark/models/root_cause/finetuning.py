@@ -69,8 +69,9 @@ def pairs_of(flow: FlowProfile, names: Mapping[str, str], catalog: Mapping[str, 
 
 def split(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
     """Return what is learned from and what is held out: the same lines every time."""
-    held_out = [pair for pair in pairs if crc32(pair.line.encode()) % HELD_OUT == 0]
-    return [pair for pair in pairs if pair not in held_out], held_out
+    is_held_out = [crc32(pair.line.encode()) % HELD_OUT == 0 for pair in pairs]
+    learned = [pair for pair, out in zip(pairs, is_held_out, strict=True) if not out]
+    return learned, [pair for pair, out in zip(pairs, is_held_out, strict=True) if out]
 
 
 def agreement(embed: Embed, pairs: Sequence[Pair], texts: Sequence[str]) -> float:
@@ -99,13 +100,17 @@ def finetune(config: TrainConfig, catalog: Mapping[str, Entity], registry: Regis
         )
         raise TrainingDataError(f"{text}; FAULTLINE_CATALOG has to know the services, and lines need a request id")
     learned, held_out = split(pairs)
+    if not held_out or len({pair.about for pair in learned}) < MIN_SERVICES:
+        raise TrainingDataError(
+            f"{len(held_out)} of {len(pairs)} lines held out, too few to judge by; watch for longer"
+        )
     texts = sorted({entity.text for entity in catalog.values()})
     with TemporaryDirectory(prefix="faultline-finetuning-") as work:
         (Path(work) / "pairs.json").write_text(json.dumps([asdict(pair) for pair in learned]))
         home = config.models / "encoder"
         train(weights_folder(config.encoder, home), Path(work) / "pairs.json", Path(work) / "weights")
         encoder, name = ensure_encoder(home, str(Path(work) / "weights"))
-    before, _ = ensure_encoder(home, config.encoder)
+    before = home / champion.encoder if champion.encoder else ensure_encoder(home, config.encoder)[0]
     old, new = (agreement(Embedder(which).embed, held_out, texts) for which in (before, encoder))
     measured = {"pairs": float(len(learned)), "held_out": float(len(held_out)), "before": old, "after": new}
 

@@ -115,11 +115,13 @@ class FlowProfile:
 
     def _all(self, counts: Counts) -> Iterator[FlowDeviation]:
         uses: Counter[tuple[str, str]] = Counter()
+        taken_after: dict[tuple[str, str], list[str]] = defaultdict(list)
         for step, taken in counts.items():
             uses[step.service_name, step.before] += taken
+            taken_after[step.service_name, step.before].append(step.after)
         for (service, before), of in sorted(uses.items()):
             known = self.ranges.get(service, {}).get(before, {})
-            new = sorted(step.after for step in counts if step[:2] == (service, before) and step.after not in known)
+            new = sorted(after for after in taken_after[service, before] if after not in known)
             for after, (low, high) in [*sorted(known.items()), *((after, _NEVER) for after in new if known)]:
                 taken = counts.get(Step(service, before, after), 0)
                 usual = min(max(_share(taken, of), low), high)

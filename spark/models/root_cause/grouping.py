@@ -1,7 +1,7 @@
 """Anomalies of one cause become one incident: by time, by who depends on whom, and by shared requests.
 
 A function of state and anomalies, in order of arrival; time is given, never read. The state is bounded: MAX_OPEN
-incidents, MAX_SYMPTOMS of each, MAX_TRACES of each, PENDING waiting lines and sessions, SEEN_IDS remembered ids.
+incidents, twice MAX_SYMPTOMS of each, MAX_TRACES of each, PENDING waiting lines and sessions, SEEN_IDS remembered ids.
 """
 
 from __future__ import annotations

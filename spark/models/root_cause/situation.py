@@ -22,6 +22,7 @@ DECAY: Final = 0.7  # of what a dependency explains, per hop: each service betwe
 FIRST_SECONDS: Final = 5.0  # after the first symptom; a batch and the shortest window lie between
 CHANGE_SECONDS: Final = 20.0  # after which a change is half as suspect: as closely as a begin is known
 LATE_SECONDS: Final = 10.0  # that a change may be told late: a version is told by the next poll of a health page
+MOST_BLAME: Final = 0.9  # some of the doubt stays: a name may be in a line by chance, or by intent
 OWN: Final = tuple(f"own_{kind}" for kind in SymptomKind)
 FEATURES: Final = (*OWN, "first", "explains", "explained", "touches", "named", "blames", "text", "changed", "is_change")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?::\d+)?")
@@ -34,7 +35,8 @@ class Change:
     event_id: str
     at: datetime
     text: str
-    services: tuple[str, ...]  # that it may have touched, by the catalog or by its text
+    services: tuple[str, ...]  # that it may have touched: that spoke of it, or that its text names
+    kinds: frozenset[str] = frozenset()  # of the events that tell of it
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class _Others(NamedTuple):
 def candidates_of(situation: Situation) -> Candidates:
     """Return every service and change for which anything speaks, services first, by name.
 
-    Linear in symptoms and in what depends on the abnormal services within graph.MAX_HOPS, not in the catalog.
+    Linear in symptoms, in what depends on the abnormal services within graph.MAX_HOPS, and in names of the catalog.
     """
     said, changed = _said_of_others(situation), _changed(situation)
     named = {
@@ -162,7 +164,9 @@ def _row(situation: Situation, name: str, others: _Others) -> list[float]:
     graph = [_explains(situation, name), _explained(situation, name), _touches(situation, name)]
     first = _first(situation, situation.by_service.get(name, [])) * (1.0 - others.blames)
     words = [others.named * (1.0 - others.blames), others.blames, others.text]
-    own = situation.shared[name] if name in situation.shared else _own(situation, name, others.blames)
+    own = _own(situation, name, others.blames)
+    if name in situation.shared:  # it may write lines of its own, too
+        own = list(map(max, own, situation.shared[name]))
     return [*own, first, *graph, *words, others.changed, 0.0]
 
 
@@ -245,7 +249,7 @@ def _said_of_others(situation: Situation) -> dict[str, dict[str, float]]:
 def _blames(situation: Situation, name: str, said: Mapping[str, float]) -> float:
     """Return how much of what a service says names one that it depends on: it fails because of that one, it says."""
     below = situation.graph.dependencies(name)
-    return max((share for other, share in said.items() if other in below), default=0.0)
+    return min(max((share for other, share in said.items() if other in below), default=0.0), MOST_BLAME)
 
 
 def _names(situation: Situation) -> dict[str, str]:

@@ -16,6 +16,7 @@ from spark.models.explanation import describe_deviation
 from spark.models.root_cause.flow import END, FlowDeviation
 from spark.models.root_cause.numbers import NumberDeviation
 
+SURGE: Final = 3.0  # times what is usual: less is what errors and retries add
 MOST_SURPRISE: Final = 1000.0  # nats; beyond, a symptom cannot become more certain
 
 
@@ -27,7 +28,7 @@ class SymptomKind(StrEnum):
     ERRORS = "errors"  # levels, status classes, success rates
     TIME = "time"  # durations
     RESOURCE = "resource"  # CPU, memory, network, handles
-    LOAD = "load"  # more requests, or lines
+    LOAD = "load"  # many times the requests or lines
     VOLUME = "volume"  # how much there is of anything else
     SILENCE = "silence"  # lines that are overdue
 
@@ -53,7 +54,7 @@ class Symptom(msgspec.Struct, frozen=True, kw_only=True):
 _TIME: Final = ("latency", "duration", "wait", "seconds", "time", "p50:", "p95:", "_ms")
 _RESOURCE: Final = ("cpu", "memory", "resident", "heap", "fds", "threads", "network", "syscall", "disk", "gc_")
 # Names of counters of requests, after prometheus.io/docs/practices/naming: a histogram counts what it has observed.
-_REQUESTS: Final = ("requests_total", "_seconds_count")
+_REQUESTS: Final = ("requests_total", "request_duration_seconds_count", "request_seconds_count")
 _ERRORS: Final = ("level:", "status:", "error", "success", "exception")
 
 
@@ -82,7 +83,7 @@ def symptoms_of(anomaly: AnyAnomaly) -> Iterator[Symptom]:
         yield _session(anomaly)
 
 
-def flow_symptom(found: FlowDeviation, since: datetime | None, names: Mapping[str, str]) -> Symptom:
+def flow_symptom(found: FlowDeviation, names: Mapping[str, str]) -> Symptom:
     """Return the symptom of a step whose share has changed; `names` gives the text of a template id."""
     before, after = (_quoted(part, names) for part in found.step[1:])
     share = f"in {found.taken} of {found.of} requests instead of {found.usual_share:.0%}"
@@ -90,19 +91,19 @@ def flow_symptom(found: FlowDeviation, since: datetime | None, names: Mapping[st
         service_name=found.step.service_name,
         kind=SymptomKind.FLOW,
         surprise=min(found.surprise, MOST_SURPRISE),
-        since=since,
+        since=None,
         text=f"{before} is followed by {after} {share}",
         pattern=" > ".join(found.step[1:]),
     )
 
 
-def number_symptom(found: NumberDeviation, since: datetime | None) -> Symptom:
+def number_symptom(found: NumberDeviation) -> Symptom:
     """Return the symptom of a series outside of its range."""
     return Symptom(
         service_name=found.series.service_name,
         kind=kind_of_series(found.series.name),
         surprise=min(found.widths**2 / 2, MOST_SURPRISE),
-        since=since,
+        since=None,
         text=f"{found.series.name} {found.value:.4g}, usually {found.low:.4g} to {found.high:.4g}",
         caller=found.series.caller,
         pattern=found.series.name,
@@ -153,7 +154,7 @@ def _moved(anomaly: ServiceAnomaly, deviation: Deviation) -> Symptom:
 
 
 def _kind_of_move(deviation: Deviation) -> SymptomKind:
-    if deviation.deviation > 0 and _counts_requests(deviation.feature):
+    if deviation.value >= SURGE * deviation.usual > 0 and _counts_requests(deviation.feature):
         return SymptomKind.LOAD
     kind = kind_of_series(deviation.feature)
     fell = deviation.deviation < 0 and deviation.feature.startswith("lines")

@@ -31,6 +31,10 @@ class Usual:
         When it began is not told: requests are looked at for the incident as a whole. A wait that has become shorter
         is no symptom, callers give up earlier.
         """
-        steps = [flow_symptom(found, None, names) for found in self.flow.deviations(seen.steps).values()]
-        slow = (found for found in self.waits.deviations(seen.waits) if found.value > found.high)
-        return [*steps, *(number_symptom(found, None) for found in slow)]
+        steps = [flow_symptom(found, names) for found in self.flow.deviations(seen.steps).values()]
+        known = self.waits.ranges
+        slow = {
+            series: [v for v in values if series in known and v > known[series][1]]
+            for series, values in seen.waits.items()
+        }
+        return [*steps, *(number_symptom(found) for found in self.waits.deviations(slow))]

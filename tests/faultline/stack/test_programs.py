@@ -70,4 +70,4 @@ def test_incidents_know_the_shop_unless_the_user_names_a_catalog(tmp_path: Path)
     assert path.is_relative_to(tmp_path)
     assert "orders" in read_catalog([path]).by_log_name()
     own = declare_programs({**environ, "FAULTLINE_CATALOG": "/srv/catalog"})["incidents"].command()
-    assert own.environment == {}
+    assert own.environment == {"FAULTLINE_CATALOG": "/srv/catalog"}

@@ -71,6 +71,26 @@ def test_new_process_after_a_pipeline_has_ended_is_a_change_of_its_own() -> None
     assert found == {"Round amounts": (), "orders was started": ("orders",)}
 
 
+def test_pipeline_that_takes_long_is_one_change_with_what_it_brings_out() -> None:
+    (change,) = as_candidates(
+        [
+            commit(0, "Round amounts", "a1"),
+            pipeline(5, "a1"),
+            restart("orders", at(505)),
+            version_change("orders", at(510), "1", "2"),
+            pipeline(540, "a1", "success"),
+        ],
+        CATALOG,
+    )
+    assert (change.services, change.at) == (("orders",), at(505))
+    assert change.kinds == {ChangeKind.COMMIT, ChangeKind.PIPELINE, ChangeKind.RESTART, ChangeKind.VERSION}
+
+
+def test_restart_of_another_service_is_not_of_a_commit_that_names_its_own() -> None:
+    found = services(commit(0, "orders: new pool", "a1"), restart("payments", at(100)))
+    assert found == {"orders: new pool": ("orders",), "payments was started": ("payments",)}
+
+
 def test_service_that_starts_again_and_again_has_changed_once() -> None:
     starts = [restart("orders", at(5.0 * i)) for i in range(9)]
     (change,) = as_candidates([*starts, version_change("orders", at(2), "1", "2")], CATALOG)

@@ -71,7 +71,7 @@ def test_agreement_is_the_reciprocal_rank_of_a_lines_own_text() -> None:
 def champion(config: TrainConfig, model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:  # noqa: F811
     """A champion of two services that write every other template each."""
     monkeypatch.setattr(subject, "MIN_PAIRS", 2)
-    monkeypatch.setattr(subject, "HELD_OUT", 2)
+    monkeypatch.setattr(subject, "split", lambda pairs: ([*pairs[:2], pairs[3]], [pairs[2], pairs[4]]))
     part, ids = RootCauseModel.load(config.base), sorted(TemplateNames.load(model_folder).texts)
     assert part is not None
     folder = config.base.resolve()
@@ -125,6 +125,14 @@ def test_encoder_that_is_worse_stays_challenger(
 def test_catalog_that_does_not_know_the_services_is_refused(champion: TrainConfig, registry: Registry) -> None:
     with pytest.raises(TrainingDataError, match=r"0 lines of services in the catalog.*FAULTLINE_CATALOG"):
         finetune(champion, {"ledger": CATALOG["ledger"]}, registry, copy)
+
+
+def test_too_few_lines_to_judge_by_are_refused(
+    champion: TrainConfig, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "split", lambda pairs: (pairs, []))
+    with pytest.raises(TrainingDataError, match="0 of 5 lines held out"):
+        finetune(champion, CATALOG, registry, copy)
 
 
 def test_champion_without_a_root_cause_part_is_refused(champion: TrainConfig, registry: Registry) -> None:

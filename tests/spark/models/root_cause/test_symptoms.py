@@ -143,16 +143,16 @@ def test_series_are_sorted_by_what_they_measure(name: str, kind: str) -> None:
 
 def test_flow_says_what_followed_what_and_how_often() -> None:
     deviation = FlowDeviation(Step("orders", "^POST /orders", "t1"), 12.0, 1, 20, 0.95)
-    found = flow_symptom(deviation, START, {"t1": "order <NUM> placed"})
+    found = flow_symptom(deviation, {"t1": "order <NUM> placed"})
     assert found.text == (
         'the start of POST /orders is followed by "order <NUM> placed" in 1 of 20 requests instead of 95%'
     )
-    assert (found.kind, found.surprise, found.since) == (SymptomKind.FLOW, 12.0, START)
-    ended = flow_symptom(FlowDeviation(Step("orders", "t1", END), 12.0, 19, 20, 0.1), None, {})
+    assert (found.kind, found.surprise, found.since) == (SymptomKind.FLOW, 12.0, None)
+    ended = flow_symptom(FlowDeviation(Step("orders", "t1", END), 12.0, 19, 20, 0.1), {})
     assert ended.text == '"t1" is followed by the end of the request in 19 of 20 requests instead of 10%'
 
 
 def test_number_says_what_is_usual() -> None:
-    found = number_symptom(NumberDeviation(Series("orders", "CpuUsageRate(%)"), 90.0, 2.0, 12.0), None)
+    found = number_symptom(NumberDeviation(Series("orders", "CpuUsageRate(%)"), 90.0, 2.0, 12.0))
     assert found.text == "CpuUsageRate(%) 90, usually 2 to 12"
     assert found.surprise == pytest.approx(7.8**2 / 2)
