@@ -24,7 +24,9 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def topic(kafka_bootstrap: str) -> str:
     """A topic with ten records, a second apart, in one partition."""
     name = f"read-{uuid4().hex}"
-    create_topics(kafka_bootstrap, [NewTopic(name, num_partitions=1, replication_factor=1)])
+    # Its records are old: without this the broker may drop them in the middle of a test.
+    kept = {"retention.ms": "-1"}
+    create_topics(kafka_bootstrap, [NewTopic(name, num_partitions=1, replication_factor=1, config=kept)])
     producer = make_producer(kafka_bootstrap, "test")
     for second in range(10):
         moment = int((NOON + timedelta(seconds=second)).timestamp() * 1000)
