@@ -16,7 +16,6 @@ from faultline.catalog.graph import DependencyGraph
 from faultline.catalog.reading import read_catalog
 from faultline.config import Environ
 from faultline.entry import run
-from faultline.errors import ArtifactError
 from faultline.incident_config import IncidentConfig
 from faultline.kafka_io import make_producer
 from faultline.metrics import IncidentMetrics
@@ -47,8 +46,10 @@ def main(environ: Environ) -> None:
     changes = RecentChanges(catalog.by_log_name())
     names = TemplateNames.load(folder)
     requests = Requests(TopicReader(config.bootstrap, config.topics.logs), names, config.session_pattern)
-    knowledge = _knowledge(folder, catalog, names)
-    meaning = CatalogMeaning(Embedder(_encoder(folder)).embed, knowledge.catalog)
+    model = RootCauseModel.require(folder)
+    graph, by_name = DependencyGraph.of(catalog, model.edges), catalog.by_log_name()
+    knowledge = Knowledge(graph, by_name, model.ranker, model.usual, names.texts, folder.name)
+    meaning = CatalogMeaning(Embedder(_encoder(folder, model)).embed, by_name)
     tracker = Tracker(store, knowledge, Surroundings(requests.see, changes.changes, meaning.similarity))
     alerts = Alerts(httpx.Client(base_url=config.alertmanager, timeout=5))
     producer = make_producer(config.bootstrap, "incidents")
@@ -68,10 +69,10 @@ def _catalog(config: IncidentConfig) -> Catalog:
     return catalog
 
 
-def _encoder(folder: Path) -> Path:
+def _encoder(folder: Path, part: RootCauseModel) -> Path:
     """Return the encoder that compares lines with the catalog: the fine-tuned one, if there is one."""
-    of_lines, part = SemanticModel.load(folder).encoder, RootCauseModel.load(folder)
-    if part is None or not part.encoder:
+    of_lines = SemanticModel.load(folder).encoder
+    if not part.encoder:
         return of_lines
     tuned = of_lines.parent / part.encoder
     if not (tuned / "model.onnx").is_file():
@@ -79,14 +80,6 @@ def _encoder(folder: Path) -> Path:
         logger.warning("the fine-tuned encoder is not here", extra={"expected": str(tuned), "advice": advice})
         return of_lines
     return tuned
-
-
-def _knowledge(folder: Path, catalog: Catalog, names: TemplateNames) -> Knowledge:
-    model = RootCauseModel.load(folder)
-    if model is None:
-        raise ArtifactError(f"{folder} has no root-cause part; ./run train adds one")
-    graph = DependencyGraph.of(catalog, model.edges)
-    return Knowledge(graph, catalog.by_log_name(), model.ranker, model.usual, names.texts, folder.name)
 
 
 if __name__ == "__main__":

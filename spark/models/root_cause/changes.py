@@ -59,7 +59,7 @@ def as_candidates(events: Iterable[ChangeEvent], catalog: Mapping[str, Entity]) 
     rollouts = _told([event for event in ordered if event.kind not in _OWN_WORD], words)
     for event in (event for event in ordered if event.kind in _OWN_WORD):
         said = structs.replace(event, service_name=own_name(catalog, event.service_name))
-        # Of those that fit the one that began last; changes without a service of theirs come before a bare restart.
+        # Of those that fit, the one that began last.
         fitting = [rollout for rollout in rollouts if rollout.brings_out(said)]
         found = max(fitting, key=lambda rollout: [*rollout.told, *rollout.own_words][0].at, default=None)
         if found is None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from faultline.catalog.entities import Entity
 from faultline.config import TrainConfig
-from faultline.errors import ArtifactError, TrainingDataError
+from faultline.errors import TrainingDataError
 from faultline.registry import Registry, Training
 from spark.models.embedder import Embedder, ensure_encoder
 from spark.models.encoders import weights_folder
@@ -90,9 +90,7 @@ def finetune(config: TrainConfig, catalog: Mapping[str, Entity], registry: Regis
     Raises TrainingDataError when there is too little to learn from, ArtifactError for a champion without a root-cause
     part, RegistryUnavailable, and what `train` raises.
     """
-    champion = RootCauseModel.load(config.base)
-    if champion is None:
-        raise ArtifactError(f"{config.base} has no root-cause part; ./run train adds one")
+    champion = RootCauseModel.require(config.base)
     pairs = pairs_of(champion.usual.flow, TemplateNames.load(config.base.resolve()).texts, catalog)
     if len(pairs) < MIN_PAIRS or len({pair.about for pair in pairs}) < MIN_SERVICES:
         text = (
@@ -119,5 +117,6 @@ def finetune(config: TrainConfig, catalog: Mapping[str, Entity], registry: Regis
         parameters: dict[str, str | float] = {"base": config.base.resolve().name, "encoder": name}
         return Training(JOB, parameters, measured, tags_of(folder, name))
 
-    folder = publish_challenger(build, registry, config.models, config.alias, wins=new >= old)
-    return Tuned(folder, name, len(learned), len(held_out), old, new, new >= old)
+    wins = new >= old
+    folder = publish_challenger(build, registry, config.models, config.alias, wins=wins)
+    return Tuned(folder, name, len(learned), len(held_out), old, new, wins)

@@ -72,6 +72,14 @@ class RootCauseModel:
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{path}: {error!r}, expected flow and edges; train again") from error
 
+    @classmethod
+    def require(cls, folder: Path) -> Self:
+        """Do as `load`; raises ArtifactError also when the model has no such part."""
+        found = cls.load(folder)
+        if found is None:
+            raise ArtifactError(f"{folder} has no root-cause part; ./run train adds one")
+        return found
+
     def with_ranker(self, ranker: Ranker) -> Self:
         """Return the part with other weights: what verdicts change."""
         return replace(self, ranker=ranker)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from faultline.config import TrainConfig
-from faultline.errors import ArtifactError, TrainingDataError
+from faultline.errors import TrainingDataError
 from faultline.feedback import Feedback, Verdict, effective
 from faultline.registry import Registry, Training
 from spark.models.release import FINGERPRINT, publish_challenger
@@ -56,9 +56,7 @@ def relearn(verdicts: Sequence[Feedback], config: TrainConfig, registry: Registr
     Raises TrainingDataError when verdicts name fewer than MIN_INCIDENTS causes, ArtifactError for a champion without
     a root-cause part, RegistryUnavailable.
     """
-    incidents, champion = labelled(verdicts), RootCauseModel.load(config.base)
-    if champion is None:
-        raise ArtifactError(f"{config.base} has no root-cause part; ./run train adds one")
+    incidents, champion = labelled(verdicts), RootCauseModel.require(config.base)
     if len(incidents) < MIN_INCIDENTS:
         text = f"verdicts name the cause of {len(incidents)} incidents, expected at least {MIN_INCIDENTS}"
         raise TrainingDataError(f"{text}; ./run feedback ID true --cause NAME gives one")

@@ -58,12 +58,12 @@ class Situation:
         return dict(found)
 
     def is_resource(self, name: str) -> bool:
-        """Return whether a name is a store or a machine: it writes no lines and calls nobody."""
+        """Return whether a name is a store or a machine, as the catalog has it."""
         return name in self.catalog and self.catalog[name].ref.kind == RESOURCE
 
     @cached_property
     def shared(self) -> dict[str, list[float]]:
-        """What all services on a machine, or of a store, have in common, for each kind; it shows in nothing else."""
+        """What all services on a machine, or of a store, have in common, for each kind: what else shows of it."""
         found: dict[str, list[float]] = {}
         for resource in {other for name in self.by_service for other in self.graph.called(name)}:
             above = self.graph.callers(resource)
